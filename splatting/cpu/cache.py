@@ -1,0 +1,50 @@
+"""Where compiled code is kept: one folder per user and version of the code, filled under a file lock."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def folder() -> Path:
+    """The folder of compiled code: `NUMBA_CACHE_DIR` if set, else the user's cache folder."""
+    if chosen := os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(chosen)
+    if sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "darb3d" / f"numba-py{sys.version_info[0]}{sys.version_info[1]}"
+
+
+def configure() -> None:
+    """Point numba at `folder()`; has to run before the first decorator does.
+
+    numba itself keys each entry by its own version, the source file's time and the CPU, so that no
+    SIMD width is assumed when a home folder moves between machines.
+    """
+    import numba
+
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return  # a read-only home: numba compiles into memory, as without a cache
+    numba.config.CACHE_DIR = str(folder())
+
+
+@contextmanager
+def compile_lock() -> Iterator[None]:
+    """Hold the file lock of the cache, so that two programs do not compile and write it at once."""
+    try:
+        import fcntl
+
+        handle = open(folder() / "compile.lock", "w")  # noqa: SIM115 (held until the end)
+    except (ImportError, OSError):
+        yield
+        return
+    with handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

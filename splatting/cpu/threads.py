@@ -1,0 +1,49 @@
+"""One gate in front of every parallel loop, because one of numba's thread pools must not be entered twice.
+
+Training and the viewer render from two Python threads. The OpenMP and TBB layers allow that; the
+workqueue layer (the only one in the macOS wheel) ends the process. So on workqueue a process-wide
+lock lets one caller in at a time.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+_gate = threading.Lock()
+_layer: str | None = None
+
+
+def guarded(parallel: Callable[..., Any]) -> Callable[..., Any]:
+    """`parallel`, entered by one thread at a time where the threading layer demands it."""
+
+    @functools.wraps(parallel)
+    def enter(*args: Any) -> Any:
+        if _layer is not None and _layer != "workqueue":
+            return parallel(*args)
+        with _gate:
+            result = parallel(*args)
+            _remember_layer()
+        return result
+
+    enter.py_func = getattr(parallel, "py_func", parallel)  # type: ignore[attr-defined]
+    return enter
+
+
+def _remember_layer() -> None:
+    """Note the layer that numba chose; it is known only once a parallel loop has run."""
+    global _layer
+    if _layer is None:
+        _layer = numba.threading_layer()
+
+
+def set_threads(count: int | None) -> int:
+    """Use `count` threads (all cores if None) for loops entered from the calling thread; returns it."""
+    limit = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    chosen = limit if count is None else max(1, min(int(count), limit))
+    numba.set_num_threads(chosen)
+    return chosen

@@ -1,0 +1,151 @@
+"""Tile lists in depth order: one radix sort of the visible splats, then a counting sort into tiles.
+
+Because splats are scattered in depth order, every tile's list comes out sorted; no pair is ever
+compared with another. The work is split into a fixed number of chunks whatever the number of
+threads, so the lists are the same on any machine.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit, prange
+
+from splatting.cpu import screen as s
+from splatting.cpu.projection import tile_columns
+from splatting.cpu.threads import guarded
+
+CHUNKS = 16
+_DIGIT_BITS = 11
+_DIGITS = 1 << _DIGIT_BITS
+
+
+@njit(nogil=True, cache=True)
+def depth_order(depths, pairs, order, keys, scratch_order, scratch_keys):  # type: ignore[no-untyped-def]
+    """Ids of splats with `pairs` > 0, nearest first, into `order`; returns how many.
+
+    A stable least-significant-digit radix sort: the bits of a positive float32 rank as it does.
+    """
+    count = 0
+    for i in range(len(pairs)):
+        if pairs[i] > 0:
+            order[count] = i
+            count += 1
+    bits = depths.view(np.uint32)
+    for j in range(count):
+        keys[j] = bits[order[j]]
+    histogram = np.empty(_DIGITS, np.int64)
+    for step in range(3):
+        shift = np.uint32(step * _DIGIT_BITS)
+        histogram[:] = 0
+        for j in range(count):
+            histogram[(keys[j] >> shift) & np.uint32(_DIGITS - 1)] += 1
+        total = 0
+        for digit in range(_DIGITS):
+            here = histogram[digit]
+            histogram[digit] = total
+            total += here
+        for j in range(count):
+            digit = (keys[j] >> shift) & np.uint32(_DIGITS - 1)
+            place = histogram[digit]
+            histogram[digit] = place + 1
+            scratch_keys[place] = keys[j]
+            scratch_order[place] = order[j]
+        # an odd number of passes: swap by copying, so that callers keep their buffers
+        for j in range(count):
+            keys[j] = scratch_keys[j]
+            order[j] = scratch_order[j]
+    return count
+
+
+@njit(nogil=True, cache=True)
+def pair_offsets(visible, pairs, pair_start):  # type: ignore[no-untyped-def]
+    """Running sum of `pairs` in depth order into `pair_start (v + 1,)`; returns the number of pairs."""
+    total = 0
+    for j in range(len(visible)):
+        pair_start[j] = total
+        total += pairs[visible[j]]
+    pair_start[len(visible)] = total
+    return total
+
+
+@njit(inline="always")
+def _rows(record, rows):  # type: ignore[no-untyped-def]
+    y = record[s.Y_WHOLE] + np.float64(record[s.Y_PART])
+    half = record[s.HALF_HEIGHT]
+    first = max(int(math.floor((y - half) / s.TILE)), 0)
+    return first, min(int(math.floor((y + half) / s.TILE)), rows - 1) + 1
+
+
+@njit(inline="always")
+def _columns(record, row, columns):  # type: ignore[no-untyped-def]
+    return tile_columns(
+        np.float64(record[s.CONIC_A]),
+        np.float64(record[s.CONIC_B]),
+        np.float64(record[s.CONIC_C]),
+        np.float64(record[s.Q_CUT]),
+        record[s.X_WHOLE] + np.float64(record[s.X_PART]),
+        record[s.Y_WHOLE] + np.float64(record[s.Y_PART]),
+        np.float64(record[s.HALF_WIDTH]),
+        np.float64(record[s.HALF_HEIGHT]),
+        row,
+        columns,
+    )
+
+
+@guarded
+@njit(parallel=True, error_model="numpy", nogil=True, cache=True)
+def count_tiles(records, visible, columns, rows, histogram, pairs):  # type: ignore[no-untyped-def]
+    """Tiles that each chunk of `visible` reaches into `histogram (CHUNKS, tiles)`; `pairs` is corrected.
+
+    Counted from the float32 records, as `fill_tiles` will: projection counted in float64 and may
+    differ by a tile where an ellipse just touches one.
+    """
+    size = (len(visible) + CHUNKS - 1) // CHUNKS
+    for chunk in prange(CHUNKS):
+        histogram[chunk, :] = 0
+        for j in range(chunk * size, min(len(visible), (chunk + 1) * size)):
+            record = records[visible[j]]
+            touched = 0
+            first_row, end_row = _rows(record, rows)
+            for row in range(first_row, end_row):
+                first, end = _columns(record, row, columns)
+                for column in range(first, end):
+                    histogram[chunk, row * columns + column] += 1
+                    touched += 1
+            pairs[visible[j]] = touched
+
+
+@njit(nogil=True, cache=True)
+def tile_offsets(histogram, tile_start):  # type: ignore[no-untyped-def]
+    """Turn counts into places: `tile_start (tiles + 1,)`, and where each chunk writes within a tile."""
+    total = 0
+    for tile in range(histogram.shape[1]):
+        tile_start[tile] = total
+        for chunk in range(CHUNKS):
+            here = histogram[chunk, tile]
+            histogram[chunk, tile] = total
+            total += here
+    tile_start[histogram.shape[1]] = total
+
+
+@guarded
+@njit(parallel=True, error_model="numpy", nogil=True, cache=True)
+def fill_tiles(records, visible, pair_start, columns, rows, histogram, splat_of, pair_of):  # type: ignore[no-untyped-def]
+    """Scatter every (tile, splat) pair: `splat_of (p,)` in tile order and `pair_of (p,)`, its row of gradients."""
+    size = (len(visible) + CHUNKS - 1) // CHUNKS
+    for chunk in prange(CHUNKS):
+        for j in range(chunk * size, min(len(visible), (chunk + 1) * size)):
+            record = records[visible[j]]
+            pair = pair_start[j]
+            first_row, end_row = _rows(record, rows)
+            for row in range(first_row, end_row):
+                first, end = _columns(record, row, columns)
+                for column in range(first, end):
+                    tile = row * columns + column
+                    place = histogram[chunk, tile]
+                    histogram[chunk, tile] = place + 1
+                    splat_of[place] = visible[j]
+                    pair_of[place] = pair
+                    pair += 1
