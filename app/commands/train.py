@@ -1,0 +1,198 @@
+"""`darb3d train`: a COLMAP folder in; a run folder, and a page that shows it grow, out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from data.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from app.interrupts import StopRequest
+    from app.runs import RunConfig, RunFolder
+    from app.viewer import Viewer
+    from data.scene import Scene
+
+DEFAULT_MINUTES = 5.0
+SCORED_TRAINING_VIEWS = 50
+"""The training PSNR is taken over at most this many views, evenly spaced."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """Train splats on a COLMAP folder and watch them in the browser."""
+
+    scene: Annotated[Path, tyro.conf.Positional]
+    """COLMAP folder: photos and a sparse model."""
+    kernel: str = "raised-cosine"
+    """Decay of a splat: raised-cosine or gaussian."""
+    data_factor: int = 1
+    """Shrink the photos by this factor."""
+    minutes: float | None = None
+    """Length of the training loop; 5 when neither this nor --steps is given."""
+    steps: int | None = None
+    """Length of the training loop in steps."""
+    seed: int = 0
+    """Seed of every random draw."""
+    out: Path | None = None
+    """Run folder; by default the next free runs/<scene>-<kernel>-<n>."""
+    no_viewer: bool = False
+    """Open no page; leave when done."""
+    train_on_all: bool = False
+    """Train on the held-out photos too; writes no score."""
+    exit: bool = False
+    """Leave after training instead of serving the page."""
+    port: int | None = None
+    """Port of the page; by default the next free one from 8080."""
+    max_splats: int | None = None
+    """Never more splats than this."""
+    threads: int | None = None
+    """Threads of the CPU rasteriser; all cores by default."""
+
+    def run(self) -> int:
+        """Train, save, score, serve; returns the exit code."""
+        from rich.console import Console
+
+        from app.interrupts import StopRequest, wait_for_stop
+        from app.runs import RunFolder
+        from data import load_scene
+
+        config = resolve(self)
+        console = Console(highlight=False, markup=False, soft_wrap=True)
+        scene = load_scene(self.scene, self.data_factor, self.train_on_all)
+        for note in scene.notes:
+            console.print(note)
+        viewer = None if self.no_viewer else open_viewer(scene, self, console)
+        try:
+            run = RunFolder.create(scene.name, self.kernel, self.out)
+            run.write_config(config)
+            with StopRequest() as stop:
+                result = train_and_save(scene, config, run, viewer, console, stop)
+            if stop:
+                console.print(f"stopped at step {result.steps}; saved in {run.path}")
+                return stop.code
+            score(scene, run, result, viewer, console)
+            console.print(f"saved in {run.path}")
+            if viewer and not self.exit:
+                console.print(f"serving {viewer.address} until Ctrl-C")
+                wait_for_stop()
+        finally:
+            if viewer:
+                viewer.close()
+        return 0
+
+
+def resolve(command: Command) -> RunConfig:
+    """What the command asks for, checked before anything is loaded."""
+    from app.runs import RunConfig
+    from splatting import kernels
+
+    if command.minutes is not None and command.steps is not None:
+        raise UserError("expected --minutes or --steps, found both; leave one out")
+    if command.minutes is not None and not 0 < command.minutes < float("inf"):
+        raise UserError(f"--minutes: expected a time above 0, found {command.minutes}")
+    least = {"data_factor": 1, "steps": 1, "seed": 0, "max_splats": 1, "threads": 1}
+    for name, lowest in least.items():
+        value = getattr(command, name)
+        if value is not None and value < lowest:
+            flag = name.replace("_", "-")
+            raise UserError(f"--{flag}: expected {lowest} or more, found {value}")
+    kernels.get(command.kernel)
+    endless = command.minutes is None and command.steps is None
+    return RunConfig(
+        scene=str(command.scene.absolute()),
+        kernel=command.kernel,
+        data_factor=command.data_factor,
+        minutes=DEFAULT_MINUTES if endless else command.minutes,
+        steps=command.steps,
+        seed=command.seed,
+        train_on_all=command.train_on_all,
+        max_splats=command.max_splats,
+        threads=command.threads,
+    )
+
+
+def open_viewer(scene: Scene, command: Command, console: Console) -> Viewer:
+    """The page, before the first step; its address is printed."""
+    from app.viewer import Viewer
+
+    viewer = Viewer(scene.name, f"{command.kernel}: compiling", port=command.port)
+    viewer.show_scene(scene)
+    console.print(f"watch it at {viewer.address}")
+    if viewer.hint:
+        console.print(viewer.hint)
+    return viewer
+
+
+def train_and_save(
+    scene: Scene,
+    config: RunConfig,
+    run: RunFolder,
+    viewer: Viewer | None,
+    console: Console,
+    stop: StopRequest,
+) -> Any:
+    """Train until done or stopped, then write the splats whatever ended it; the TrainResult."""
+    import splatting
+    from app.progress import TrainProgress
+    from app.runs import MetricsLog
+
+    given = {"max_splats": config.max_splats, "threads": config.threads}
+    train_config = splatting.TrainConfig(
+        kernel=config.kernel,
+        steps=config.steps,
+        minutes=config.minutes,
+        seed=config.seed,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    log = MetricsLog(run.metrics_path)
+    with TrainProgress(console) as progress:
+
+        def report(step: int, values: dict[str, Any]) -> bool:
+            log.add(step, values)
+            progress.update(step, values)
+            wanted = viewer.update(step, values) if viewer else True
+            return wanted and not stop
+
+        if viewer:
+            viewer.begin_training()
+        result = splatting.train(scene, train_config, report)
+    log.close()
+    if viewer:
+        viewer.end_training(result)
+    splatting.checkpoint.save_splats(run.splats_path, result.splats)
+    splatting.export.save_ply(run.ply_path, result.splats)
+    return result
+
+
+def score(
+    scene: Scene, run: RunFolder, result: Any, viewer: Viewer | None, console: Console
+) -> None:
+    """Print the PSNR of both kinds of views; write eval.json and the held-out renders."""
+    from splatting.evaluation import evaluate
+
+    from app.commands.eval import complete
+    from app.runs import write_json
+    from app.viewer.scene_view import to_uint8
+
+    every = -(-len(scene.train) // SCORED_TRAINING_VIEWS)
+    seen = scene.train[::every]
+    psnr = evaluate(result.splats, seen)["psnr"]
+    console.print(f"training PSNR ({len(seen)} views): {psnr:.2f} dB")
+    if not scene.test:
+        console.print("no held-out PSNR: every photo was trained on")
+        return
+
+    def keep(view: Any, rgb: Any) -> None:
+        run.write_image(run.render_path(view.name), to_uint8(rgb))
+
+    scores = evaluate(result.splats, scene.test, on_image=keep)
+    write_json(run.eval_path, complete(scores, result.steps, result.seconds))
+    console.print(f"held-out PSNR ({len(scene.test)} views): {scores['psnr']:.2f} dB")
+    if viewer:
+        viewer.panel.say(f"done: held-out PSNR {scores['psnr']:.2f} dB")

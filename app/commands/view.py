@@ -1,0 +1,52 @@
+"""`darb3d view`: finished splats in the browser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Command:
+    """Show a run, or a .ply of splats, in the browser."""
+
+    run_or_ply: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|FILE.ply")]
+    """Run folder or .ply file."""
+    port: int | None = None
+    """Port of the page; by default the next free one from 8080."""
+    scene: Path | None = None
+    """COLMAP folder whose cameras to offer; a run folder remembers its own."""
+
+    def run(self) -> int:
+        """Serve until Ctrl-C; returns the exit code."""
+        from app.commands.eval import load
+        from app.interrupts import wait_for_stop
+        from app.viewer import Viewer
+        from data import load_scene
+        from data.errors import UserError
+
+        loaded = load(self.run_or_ply)
+        scene, note = None, ""
+        if self.scene is not None:
+            scene = load_scene(self.scene)
+        elif loaded.scene is not None:
+            try:
+                scene = load_scene(loaded.scene, loaded.data_factor)
+            except UserError as error:  # the splats can be looked at without their photos
+                note = f"no cameras: {error}"
+        kernel = loaded.splats.kernel.name
+        viewer = Viewer(self.run_or_ply.resolve().stem, kernel, port=self.port)
+        try:
+            if note:
+                print(note)
+            viewer.show_finished(loaded.splats, scene)
+            print(f"serving {viewer.address} until Ctrl-C", flush=True)
+            if viewer.hint:
+                print(viewer.hint)
+            wait_for_stop()
+        finally:
+            viewer.close()
+        return 0

@@ -1,0 +1,61 @@
+"""How training looks in a terminal: one bar; plain lines every few seconds anywhere else."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from app.viewer.panels import format_duration, seconds_left
+
+PLAIN_EVERY_S = 5.0
+
+
+def describe(step: int, values: dict[str, Any]) -> str:
+    """One line of numbers: step, loss, PSNR, splats, speed, time left."""
+    left = seconds_left(values)
+    return (
+        f"step {step}  loss {values['loss']:.4f}  PSNR {values['psnr']:.2f} dB  "
+        f"{values['splats']:,} splats  {values['steps_per_second']:.1f} steps/s  "
+        f"{format_duration(left) if left is not None else '-:--'} left"
+    )
+
+
+class TrainProgress:
+    """A context that shows the reports of a training as they come."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar: Progress | None = None
+        self._next_line = time.monotonic() + PLAIN_EVERY_S
+        if console.is_terminal:
+            self._bar = Progress(
+                BarColumn(bar_width=24),
+                TextColumn("{task.percentage:>3.0f}%  {task.description}"),
+                console=console,
+                refresh_per_second=4,
+            )
+            self._task = self._bar.add_task("compiling", total=1.0)
+
+    def __enter__(self) -> TrainProgress:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def update(self, step: int, values: dict[str, Any]) -> None:
+        """Show the report of a step."""
+        if self._bar:
+            self._bar.update(
+                self._task,
+                completed=min(1.0, values["progress"]),
+                description=describe(step, values),
+            )
+        elif time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + PLAIN_EVERY_S
+            self._console.print(describe(step, values), highlight=False, soft_wrap=True)

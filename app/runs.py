@@ -1,0 +1,234 @@
+"""RunFolder: where one training keeps everything it wrote, and how it is read back.
+
+Each file appears whole or not at all: written beside its place, flushed to disk, renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from numbers import Real
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from data.errors import UserError
+
+VERSIONED = ("darb3d", "numpy", "numba", "torch", "viser", "pillow")
+
+
+def installed_versions() -> dict[str, str]:
+    """What this run ran on; nothing is imported to find out."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"python": platform.python_version()}
+    for name in VERSIONED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides a run's outcome."""
+
+    scene: str
+    """Absolute path of the COLMAP folder."""
+    kernel: str
+    data_factor: int
+    minutes: float | None
+    steps: int | None
+    seed: int
+    train_on_all: bool
+    max_splats: int | None
+    threads: int | None
+    versions: dict[str, str] = field(default_factory=installed_versions)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield temporary
+        with open(temporary, "rb+") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write indented JSON atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of ours; UserError when it holds something else."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: expected a JSON file of a run, found {error}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected a JSON object, found {type(content).__name__}")
+    return content
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths of one run."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, scene_name: str, kernel: str, out: Path | None = None) -> RunFolder:
+        """A folder of its own: `out`, or the next free `runs/<scene>-<kernel>-<n>`.
+
+        Raises UserError when `out` already holds a run or cannot be written.
+        """
+        try:
+            if out is not None:
+                out.mkdir(parents=True, exist_ok=True)
+                run = cls(out)
+                if run.config_path.exists() or run.ply_path.exists():
+                    raise UserError(
+                        f"--out {out}: expected a new folder, found one that holds a run; "
+                        "name another or delete it"
+                    )
+                return run
+            stem = re.sub(r"[^\w.-]+", "_", scene_name).strip("._") or "scene"
+            for n in range(1, 100_000):
+                path = Path("runs") / f"{stem}-{kernel}-{n}"
+                try:
+                    path.mkdir(parents=True)
+                except FileExistsError:
+                    continue
+                return cls(path)
+        except OSError as error:
+            where = out or Path("runs").absolute()
+            raise UserError(
+                f"{where}: expected a folder to write the run to, found: {error.strerror}; "
+                "name one you may write to with --out"
+            ) from error
+        raise UserError("runs/: expected room for one more run, found 99999; delete some")
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """A folder that a training left behind."""
+        if not path.is_dir():
+            raise UserError(f"{path}: expected a run folder, found no folder of that name")
+        run = cls(path)
+        if not (run.splats_path.exists() or run.ply_path.exists()):
+            raise UserError(
+                f"{path}: expected a run folder with splats.safetensors or splats.ply, found "
+                "neither; train one with `darb3d train SCENE`"
+            )
+        return run
+
+    @property
+    def config_path(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def metrics_path(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def splats_path(self) -> Path:
+        return self.path / "splats.safetensors"
+
+    @property
+    def ply_path(self) -> Path:
+        return self.path / "splats.ply"
+
+    @property
+    def eval_path(self) -> Path:
+        return self.path / "eval.json"
+
+    def render_path(self, view_name: str) -> Path:
+        """Where the picture of a view goes: inside `renders/`, whatever the photo is called."""
+        parts = [part for part in PurePosixPath(view_name).parts if part not in ("..", "/", ".")]
+        return self.path / "renders" / Path(*parts).with_suffix(".png")
+
+    def write_config(self, config: RunConfig) -> None:
+        """Keep what was asked for."""
+        write_json(self.config_path, asdict(config))
+
+    def read_config(self) -> RunConfig | None:
+        """What was asked for; None when the folder holds no config.json.
+
+        Raises UserError on keys this version does not know or misses.
+        """
+        if not self.config_path.exists():
+            return None
+        content = read_json(self.config_path)
+        names = {entry.name for entry in fields(RunConfig)}
+        odd = sorted(set(content) ^ names)
+        if odd:
+            versions = content.get("versions")
+            writer = versions.get("darb3d", "?") if isinstance(versions, dict) else "?"
+            here = installed_versions().get("darb3d", "?")
+            raise UserError(
+                f"{self.config_path}: expected the keys of darb3d {here}, found unknown or missing "
+                f"{', '.join(odd)} (written by darb3d {writer}); use that version, or pass the "
+                "splats.ply and --scene instead"
+            )
+        return RunConfig(**content)
+
+    def last_metrics(self) -> dict[str, Any]:
+        """The last whole line of metrics.jsonl; empty when there is none."""
+        if not self.metrics_path.exists():
+            return {}
+        for line in reversed(self.metrics_path.read_text(encoding="utf-8").splitlines()):
+            try:
+                return json.loads(line)
+            except ValueError:  # cut short by a crash
+                continue
+        return {}
+
+    def write_image(self, path: Path, rgb_uint8: Any) -> None:
+        """Write an (h, w, 3) uint8 picture as PNG, atomically."""
+        import PIL.Image
+
+        with replacing(path) as temporary:
+            PIL.Image.fromarray(rgb_uint8).save(temporary, format="PNG")
+
+
+class MetricsLog:
+    """Appends one line of numbers every `every` steps; a crash loses at most the last line."""
+
+    def __init__(self, path: Path, every: int = 10) -> None:
+        self._file = path.open("a", encoding="utf-8")
+        self._every = every
+        self._next = 0
+        self._last: tuple[int, dict] | None = None
+
+    def add(self, step: int, values: dict[str, Any]) -> None:
+        """Take the report of a step; only its numbers are kept."""
+        self._last = (step, values)
+        if step >= self._next:
+            self._next = step + self._every
+            self._write()
+
+    def close(self) -> None:
+        """Write the last step, whatever its number."""
+        self._write()
+        self._file.close()
+
+    def _write(self) -> None:
+        if self._last is None:
+            return
+        step, values = self._last
+        self._last = None
+        numbers = {k: v for k, v in values.items() if isinstance(v, Real)}
+        line = {"step": step, **numbers}
+        self._file.write(json.dumps(line, default=float) + "\n")
+        self._file.flush()

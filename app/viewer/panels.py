@@ -1,0 +1,191 @@
+"""The panel beside the picture: how training goes, and what the picture shows."""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from viser import ViserServer
+
+CURVE_POINTS = 400
+PANEL_EVERY_S = 0.5
+_AXIS = {"stroke": "#8b949e", "grid": {"stroke": "#2d333b"}, "ticks": {"stroke": "#2d333b"}}
+_STYLE = """
+<style>
+.d3 {font-family:inherit; padding:0 0.8em 0.2em}
+.d3 .name {font-size:1.05em; font-weight:600}
+.d3 .sub {opacity:0.6; font-size:0.85em; margin-bottom:0.5em}
+.d3 .grid {display:grid; grid-template-columns:1fr 1fr 1fr; gap:0.35em}
+.d3 .cell {background:rgba(128,128,128,0.12); border-radius:6px; padding:0.35em 0.55em}
+.d3 .key {opacity:0.6; font-size:0.72em; text-transform:uppercase; letter-spacing:0.04em}
+.d3 .val {font-size:1.0em; font-variant-numeric:tabular-nums; white-space:nowrap}
+.d3 .bad {color:#ff7b72; font-size:0.85em; margin-top:0.5em}
+</style>
+"""
+
+
+def format_duration(seconds: float) -> str:
+    """`mm:ss`, or `h:mm:ss` from an hour on."""
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def seconds_left(values: dict) -> float | None:
+    """What remains at the pace so far; None before there is a pace."""
+    progress = values.get("progress", 0.0)
+    return values["seconds"] * (1 - progress) / progress if progress > 0.01 else None
+
+
+def summary_html(title: str, subtitle: str, cells: dict[str, str], error: str = "") -> str:
+    """The block of numbers at the head of the panel; all text is escaped."""
+    rows = "".join(
+        f"<div class='cell'><div class='key'>{html.escape(key)}</div>"
+        f"<div class='val'>{html.escape(value)}</div></div>"
+        for key, value in cells.items()
+    )
+    bad = f"<div class='bad'>{html.escape(error)}</div>" if error else ""
+    return (
+        f"{_STYLE}<div class='d3'><div class='name'>{html.escape(title)}</div>"
+        f"<div class='sub'>{html.escape(subtitle)}</div><div class='grid'>{rows}</div>{bad}</div>"
+    )
+
+
+class Curve:
+    """A line that thins itself: at most `CURVE_POINTS` points, the newest always among them."""
+
+    def __init__(self) -> None:
+        self._x: list[float] = []
+        self._y: list[float] = []
+
+    def add(self, x: float, y: float) -> None:
+        """Append one point."""
+        self._x.append(x)
+        self._y.append(y)
+        if len(self._x) > CURVE_POINTS:
+            del self._x[1:-1:2], self._y[1:-1:2]
+
+    def data(self) -> tuple[np.ndarray, np.ndarray]:
+        """x and y, as the chart wants them: at least two points."""
+        pad = max(0, 2 - len(self._x))
+        return np.array(self._x + [np.nan] * pad), np.array(self._y + [np.nan] * pad)
+
+
+class Panel:
+    """The widgets that all pages share."""
+
+    def __init__(self, server: ViserServer, title: str, subtitle: str) -> None:
+        self._server = server
+        self._title, self._subtitle = title, subtitle
+        self._cells: dict[str, str] = {}
+        self._error = ""
+        self._next_update = 0.0
+        self._psnr, self._loss = Curve(), Curve()
+        self._charts: tuple | None = None
+        self.stop_asked = False
+        server.gui.set_panel_label("Darb3D")
+        self._summary = server.gui.add_html(self._html(), order=0)
+
+    def say(self, subtitle: str) -> None:
+        """Replace the line under the title."""
+        self._subtitle = subtitle
+        self._summary.content = self._html()
+
+    def show(self, cells: dict[str, str]) -> None:
+        """Replace the numbers."""
+        self._cells = cells
+        self._summary.content = self._html()
+
+    def show_error(self, message: str) -> None:
+        """A render went wrong (or, with an empty message, works again)."""
+        self._error = message
+        self._summary.content = self._html()
+
+    def begin_training(self) -> None:
+        """Add progress, curves and the stop button."""
+        gui = self._server.gui
+        self._bar = gui.add_progress_bar(0.0, animated=True, order=1)
+        self._stop = gui.add_button("Stop and save", icon="player-stop", color="gray", order=2)
+        self._charts = (
+            self._chart("PSNR on training views, dB", "#58a6ff", self._psnr, order=3),
+            self._chart("loss", "#f0883e", self._loss, order=4),
+        )
+
+        @self._stop.on_click
+        def _(_event) -> None:
+            self.stop_asked = True
+            self._stop.disabled = True
+            self.say("stopping")
+
+    def update(self, step: int, values: dict) -> None:
+        """Take the numbers of a step; the page hears of them twice a second."""
+        now = time.monotonic()
+        if now < self._next_update:
+            return
+        self._next_update = now + PANEL_EVERY_S
+        left = seconds_left(values)
+        self._psnr.add(step, values["psnr"])
+        self._loss.add(step, values["loss"])
+        if not self.stop_asked:
+            self._subtitle = "training"
+        self.show(
+            {
+                "step": f"{step:,}",
+                "splats": f"{values['splats']:,}",
+                "psnr": f"{values['psnr']:.2f} dB",
+                "loss": f"{values['loss']:.4f}",
+                "steps / s": f"{values['steps_per_second']:.1f}",
+                "time left": format_duration(left) if left is not None else "…",
+            }
+        )
+        self._bar.value = 100.0 * min(1.0, values["progress"])
+        if self._charts:
+            self._charts[0].data = self._psnr.data()
+            self._charts[1].data = self._loss.data()
+
+    def end_training(self, steps: int) -> None:
+        """Training is over: nothing left to wait for, nothing left to stop."""
+        self._bar.visible = False
+        self._stop.visible = False
+        self._cells.pop("time left", None)
+        self.say(f"done after {steps:,} steps")
+
+    def add_view_controls(
+        self,
+        n_views: int,
+        on_detail: Callable[[float], None],
+        on_cameras: Callable[[bool], None],
+        on_view: Callable[[int, object], None],
+    ) -> None:
+        """Picture size, camera frustums, and a slider that jumps from photo to photo."""
+        gui = self._server.gui
+        with gui.add_folder("View", order=5):
+            if n_views:
+                view = gui.add_slider("photo", 1, n_views, 1, 1, hint="Stand where it was taken")
+                view.on_update(lambda event: on_view(int(view.value) - 1, event.client))
+                frustums = gui.add_checkbox("cameras", False, hint="Click one to stand there")
+                frustums.on_update(lambda _: on_cameras(frustums.value))
+            detail = gui.add_slider(
+                "detail", 0.25, 1.0, 0.25, 1.0, hint="Size of a picture at rest"
+            )
+            detail.on_update(lambda _: on_detail(detail.value))
+
+    def _chart(self, title: str, colour: str, curve: Curve, order: int):
+        return self._server.gui.add_uplot(
+            data=curve.data(),
+            series=({"label": "step"}, {"label": title, "stroke": colour, "width": 2}),
+            title=title,
+            axes=({**_AXIS, "size": 28}, {**_AXIS, "size": 46}),
+            scales={"x": {"time": False}},
+            legend={"show": False},
+            height=104,
+            order=order,
+        )
+
+    def _html(self) -> str:
+        return summary_html(self._title, self._subtitle, self._cells, self._error)

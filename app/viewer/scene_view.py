@@ -1,0 +1,163 @@
+"""The picture in the page: one render thread a client, the latest camera wins.
+
+A moving camera gets small pictures at once; a camera at rest gets a full one. While training
+runs, `Pace` keeps all pages together to a share of the time, so that looking never starves it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from app.viewer.cameras import camera_from_pose
+
+if TYPE_CHECKING:
+    from viser import ClientHandle
+
+    from data.camera import Camera
+
+SETTLE_S = 0.2
+"""A camera that has not moved for this long gets its full picture."""
+MOVING_S = 0.06
+"""Time aimed at for one picture of a moving camera."""
+LIVE_S = 0.25
+"""Time aimed at for one picture at rest while training runs: its rest blocks the next ones."""
+REFRESH_S = 1.0
+"""A page at rest is redrawn this often while the splats change."""
+MAX_DEPTH = 160.0
+"""Depth reaches the page in fixed point up to 167 scene units."""
+
+
+class Pace:
+    """Takes turns between the pages and, when `share` is below 1, rests between pictures."""
+
+    def __init__(self) -> None:
+        self.share = 1.0
+        self._lock = threading.Lock()
+        self._free_at = 0.0
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold the right to render; enters once the last picture's rest is over."""
+        with self._lock:
+            time.sleep(max(0.0, self._free_at - time.monotonic()))
+            begin = time.monotonic()
+            try:
+                yield
+            finally:
+                end = time.monotonic()
+                self._free_at = end + (end - begin) * (1.0 / self.share - 1.0)
+
+
+class Stage:
+    """What every page shows: the splats on stage, and how they are drawn."""
+
+    def __init__(self, render: Callable[[Any, Camera], Any]) -> None:
+        self.render = render
+        self.pace = Pace()
+        self.splats: Any = None
+        self.version = 0
+        self.live = False
+        self.detail = 1.0
+        self.with_depth = False
+
+    def put(self, splats: Any, live: bool = False) -> None:
+        """Show other splats, or the same after they changed (`live`: they change further)."""
+        self.splats, self.live = splats, live
+        self.version += 1
+
+
+class RenderWorker(threading.Thread):
+    """Draws for one client until it leaves; an error is shown to it and ends nothing."""
+
+    def __init__(self, client: ClientHandle, stage: Stage, on_error: Callable[[str], None]) -> None:
+        super().__init__(name=f"viewer-{client.client_id}", daemon=True)
+        self._client = client
+        self._stage = stage
+        self._on_error = on_error
+        self._wake = threading.Event()
+        self._ended = False
+        self._pixels_per_s = 2e6
+        self._failed = False
+
+    def wake(self) -> None:
+        """The camera moved, or the picture is out of date."""
+        self._wake.set()
+
+    def end(self) -> None:
+        """Stop after the current picture."""
+        self._ended = True
+        self._wake.set()
+
+    def run(self) -> None:
+        shown = -1
+        while not self._ended:
+            moved = self._wake.wait(REFRESH_S)
+            self._wake.clear()
+            if self._ended or self._stage.splats is None:
+                continue
+            if not moved and shown == self._stage.version:
+                continue
+            shown = self._stage.version
+            if moved:
+                self._draw(moving=True)
+                if self._wake.wait(SETTLE_S):
+                    continue
+            self._draw(moving=False)
+
+    def _draw(self, moving: bool) -> None:
+        try:
+            with self._stage.pace.turn():
+                begin = time.monotonic()
+                camera = self._camera(moving)
+                output = self._stage.render(self._stage.splats, camera)
+                elapsed = time.monotonic() - begin
+            rate = camera.width * camera.height / max(elapsed, 1e-4)
+            self._pixels_per_s += 0.5 * (rate - self._pixels_per_s)
+            if self._ended:
+                return
+            self._client.scene.set_background_image(
+                to_uint8(output.rgb),
+                format="jpeg",
+                jpeg_quality=70 if moving else 92,
+                depth=page_depth(output) if self._stage.with_depth else None,
+            )
+            self._client.flush()
+            if self._failed:
+                self._failed = False
+                self._on_error("")
+        except Exception as error:  # a page must outlive whatever a render does
+            if not self._ended:
+                self._failed = True
+                self._on_error(f"{type(error).__name__}: {error}")
+
+    def _camera(self, moving: bool) -> Camera:
+        view = self._client.camera
+        width, height = max(view.image_width, 16), max(view.image_height, 16)
+        scale = self._stage.detail * min(1.0, 1920 / max(width, height))
+        seconds = MOVING_S if moving else LIVE_S if self._stage.live else None
+        if seconds is not None:
+            budget = self._pixels_per_s * seconds / (width * height)
+            scale = min(scale, float(np.clip(np.sqrt(budget), 0.15, 1.0)))
+        size = max(16, round(width * scale)), max(16, round(height * scale))
+        return camera_from_pose(view.wxyz, view.position, view.fov, *size)
+
+
+def to_uint8(rgb: Float[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    """An image 0..1 as bytes, rounded to nearest."""
+    return (np.clip(rgb, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+
+
+def page_depth(output: Any) -> Float[np.ndarray, "h w"] | None:
+    """Mean depth where the picture is solid, far elsewhere; None when the scene is too large."""
+    solid = output.alpha > 0.5
+    depth = np.where(solid, output.depth / np.maximum(output.alpha, 0.5), MAX_DEPTH)
+    if np.any(solid) and np.percentile(depth[solid], 99) > 0.9 * MAX_DEPTH:
+        return None
+    return depth
