@@ -40,6 +40,8 @@ class Kernel:
     """Per-axis variance of f as a 3D density; multiplies the projected covariance (paper, section 3)."""
     screen_mass: float
     """Integral of f over the plane of unit covariance, divided by 2 pi (1 for the Gaussian)."""
+    screen_variance: float
+    """Per-axis variance of f as a density on the plane (1 for the Gaussian)."""
     variable: Literal["q", "d"]
     """What the polynomial is a polynomial of: q, or d = sqrt(q)."""
     coefficients: tuple[float, ...]
@@ -56,9 +58,9 @@ class Kernel:
 
     @property
     def program(self) -> tuple[Any, ...]:
-        """The polynomial as a nested tuple whose type selects the compiled loop (see `cpu.falloff`)."""
+        """The polynomial as a tuple whose type selects the compiled loop (see `cpu.falloff`)."""
         coefficients = tuple(np.float32(c) for c in self.coefficients)
-        return (coefficients,) if self.variable == "q" else (coefficients, ())
+        return coefficients if self.variable == "q" else (*coefficients, np.int8(0))
 
     @property
     def mass_matched_scale(self) -> float:
@@ -99,9 +101,11 @@ def raised_cosine(q: Any, xp: Any) -> Any:
     return xp.where(near, series, far)
 
 
-def build(name: str, closed_form: ClosedForm, support: float, moments_support: float) -> Kernel:
+def build(
+    name: str, closed_form: ClosedForm, support: float, moments_support: float
+) -> Kernel:
     """Derive a kernel's constants and polynomial; `moments_support` bounds the integrals of psi and mass."""
-    psi, mass = _moments(closed_form, moments_support)
+    psi, mass, variance = _moments(closed_form, moments_support)
     coefficients, error = _fit(closed_form, support)
     return Kernel(
         name=name,
@@ -109,6 +113,7 @@ def build(name: str, closed_form: ClosedForm, support: float, moments_support: f
         closed_form=closed_form,
         psi=psi,
         screen_mass=mass,
+        screen_variance=variance,
         variable="q",
         coefficients=coefficients,
         max_error=error,
@@ -116,13 +121,14 @@ def build(name: str, closed_form: ClosedForm, support: float, moments_support: f
     )
 
 
-def _moments(closed_form: ClosedForm, support: float) -> tuple[float, float]:
-    """psi = (1/3) Int r^4 f dr / Int r^2 f dr and mass = Int r f dr by Gauss-Legendre quadrature."""
+def _moments(closed_form: ClosedForm, support: float) -> tuple[float, float, float]:
+    """psi = (1/3) Int r^4 f / Int r^2 f, mass = Int r f, variance = (1/2) Int r^3 f / Int r f (Gauss-Legendre)."""
     nodes, weights = np.polynomial.legendre.leggauss(200)
     r = 0.5 * support * (nodes + 1.0)
     f = closed_form(r * r, np) * weights * 0.5 * support
     psi = np.sum(r**4 * f) / np.sum(r**2 * f) / 3.0
-    return float(psi), float(np.sum(r * f))
+    mass = np.sum(r * f)
+    return float(psi), float(mass), float(np.sum(r**3 * f) / mass / 2.0)
 
 
 def _fit(closed_form: ClosedForm, support: float) -> tuple[tuple[float, ...], float]:
@@ -133,7 +139,9 @@ def _fit(closed_form: ClosedForm, support: float) -> tuple[tuple[float, ...], fl
     q = np.linspace(*domain, 20_001)
     exact = closed_form(q, np)
     for degree in range(2, _MAX_DEGREE + 1):
-        chebyshev = Chebyshev.interpolate(lambda x: closed_form(x, np), degree, domain=domain)
+        chebyshev = Chebyshev.interpolate(
+            lambda x: closed_form(x, np), degree, domain=domain
+        )
         coefficients = chebyshev.convert(kind=Polynomial).coef
         error = float(np.max(np.abs(_horner_float32(coefficients, q) - exact)))
         if error <= _FIT_TOLERANCE:
@@ -153,7 +161,9 @@ def _horner_float32(
     return value
 
 
-def _cutoff_table(closed_form: ClosedForm, support: float) -> Float64[np.ndarray, "1024"]:
+def _cutoff_table(
+    closed_form: ClosedForm, support: float
+) -> Float64[np.ndarray, "1024"]:
     """q(t) by bisection of the decaying closed form."""
     threshold = np.linspace(ALPHA_CUT, 1.0, CUTOFF_ENTRIES)
     low, high = np.zeros_like(threshold), np.full_like(threshold, support**2)
@@ -186,5 +196,7 @@ def get(name: str) -> Kernel:
     if name not in _BUILDERS:
         from data.errors import UserError
 
-        raise UserError(f"expected a kernel among {', '.join(names())}, found {name!r} (--kernel)")
+        raise UserError(
+            f"expected a kernel among {', '.join(names())}, found {name!r} (--kernel)"
+        )
     return _BUILDERS[name]()

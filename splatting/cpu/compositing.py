@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numba import njit, prange
 
@@ -28,7 +27,7 @@ STOP = f32(1e-4)
 AREA = s.TILE_AREA
 _CHECK_EVERY = 16
 """Splats between two looks at whether the whole tile is finished."""
-_TILES_AT_ONCE = 4
+TILES_AT_ONCE = 4
 """Tiles that a thread takes from the queue: small, because tiles differ in cost."""
 
 PIXEL_X, PIXEL_Y, TRANSMITTANCE = 0, AREA, 2 * AREA
@@ -37,7 +36,9 @@ REMAINING = 7 * AREA
 
 
 @njit(fastmath=True, error_model="numpy", nogil=True, cache=True)
-def _blend(buffer, start, count, program, x, y, a, b, c, o, q_cut, red, green, blue, depth):  # type: ignore[no-untyped-def]
+def _blend(
+    buffer, start, count, program, x, y, a, b, c, o, q_cut, red, green, blue, depth
+):  # type: ignore[no-untyped-def]
     """Lay one splat over `count` pixels of the tile from `start`."""
     v = buffer[start:]
     for p in range(count):
@@ -80,14 +81,22 @@ def _span(record, tile_x, tile_y):  # type: ignore[no-untyped-def]
 @guarded
 @njit(parallel=True, fastmath=True, error_model="numpy", nogil=True, cache=True)
 def composite(  # type: ignore[no-untyped-def]
-    records, program, tile_start, splat_of, columns, background, rgb, transmittance, depth, ends
+    records,
+    program,
+    tile_start,
+    splat_of,
+    columns,
+    background,
+    rgb,
+    transmittance,
+    depth,
+    ends,
 ):
     """Draw all tiles: `rgb (h, w, 3)` over `background (3,)`, `transmittance (h, w)`, `depth (h, w)` = sum of w z.
 
     `ends (tiles,)` receives where each tile's list was left, which is where the backward stops too.
     """
     height, width = transmittance.shape
-    numba.set_parallel_chunksize(_TILES_AT_ONCE)
     for tile in prange(len(ends)):
         tile_x, tile_y = (tile % columns) * s.TILE, (tile // columns) * s.TILE
         buffer = np.zeros(7 * AREA, np.float32)
@@ -219,7 +228,6 @@ def composite_backward(  # type: ignore[no-untyped-def]
     same row, so nothing is locked and the sum over tiles can be taken in a fixed order afterwards.
     """
     height, width = transmittance.shape
-    numba.set_parallel_chunksize(_TILES_AT_ONCE)
     for tile in prange(len(ends)):
         tile_x, tile_y = (tile % columns) * s.TILE, (tile // columns) * s.TILE
         buffer = np.zeros(8 * AREA, np.float32)

@@ -1,8 +1,9 @@
-"""Evaluating a kernel's polynomial: the nested tuple's type selects the code, so coefficients sit in registers.
+"""Evaluating a kernel's polynomial: a tuple's type selects the code, so coefficients sit in registers.
 
-`program` is `(coefficients,)` for a polynomial in q and `(coefficients, ())` for one in d = sqrt(q).
-The length of `coefficients` is part of its type: each (variable, degree) compiles to its own
-straight-line Horner scheme, with no loop and no branch inside the pixel loop.
+`program` is `(c0, c1, ...)` in float32 for a polynomial in q, with an int8 at the end for one in
+d = sqrt(q). Length and last element are part of the tuple's type: each (variable, degree) compiles
+to its own straight-line Horner scheme, with no loop and no branch inside the pixel loop. (The tuple
+is flat because numba hands no nested ones to parallel loops.)
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from numba.extending import overload
 TINY = np.float32(1e-12)
 
 
-def falloff(program: Any, q: Any) -> Any:
+# numba compares the parameters of a stub and of its code by name and annotation: so they have none
+
+
+def falloff(program, q):  # type: ignore[no-untyped-def]
     """f(q)."""
     raise NotImplementedError("compiled code only")
 
 
-def falloff_and_slope(program: Any, q: Any) -> Any:
+def falloff_and_slope(program, q):  # type: ignore[no-untyped-def]
     """(f(q), df/dq); the slope is the derivative of the polynomial itself."""
     raise NotImplementedError("compiled code only")
 
@@ -42,26 +46,30 @@ def _horner_slope(degree: int, variable: str) -> str:
 
 def _compile(body: str) -> Any:
     scope: dict[str, Any] = {"f32": np.float32, "sqrt": np.sqrt, "tiny": TINY}
-    exec(f"def run(program, q):\n    c = program[0]\n{body}", scope)
+    exec(f"def run(program, q):\n    c = program\n{body}", scope)
     return scope["run"]
 
 
-def _is_in_d(program: types.BaseTuple) -> bool:
-    return len(program) == 2
+def _read_type(program: types.BaseTuple) -> tuple[int, bool]:
+    """Degree of the polynomial, and whether it is one in d."""
+    in_d = program[-1] == types.int8
+    return len(program) - 1 - in_d, in_d
 
 
 @overload(falloff, inline="always")
-def _falloff(program: Any, q: Any) -> Any:
-    degree = len(program[0]) - 1
-    if _is_in_d(program):
-        return _compile(f"    d = sqrt(max(q, tiny))\n    return {_horner(degree, 'd')}")
+def _falloff(program, q):  # type: ignore[no-untyped-def]
+    degree, in_d = _read_type(program)
+    if in_d:
+        return _compile(
+            f"    d = sqrt(max(q, tiny))\n    return {_horner(degree, 'd')}"
+        )
     return _compile(f"    return {_horner(degree, 'q')}")
 
 
 @overload(falloff_and_slope, inline="always")
-def _falloff_and_slope(program: Any, q: Any) -> Any:
-    degree = len(program[0]) - 1
-    if _is_in_d(program):
+def _falloff_and_slope(program, q):  # type: ignore[no-untyped-def]
+    degree, in_d = _read_type(program)
+    if in_d:
         return _compile(
             "    d = sqrt(max(q, tiny))\n"
             f"    return {_horner(degree, 'd')}, {_horner_slope(degree, 'd')} * f32(0.5) / d"

@@ -136,20 +136,18 @@ def project(  # type: ignore[no-untyped-def]
     psi,
     records,
     depths,
-    pairs,
+    visible,
 ):
-    """Fill `records (n, 16)`, `depths (n,)` and `pairs (n,)`, the number of tiles each splat touches (0: culled)."""
+    """Fill `records (n, 16)` and `depths (n,)` where `visible (n,)` comes out true."""
     n = len(means)
     width, height = cam[16], cam[17]
-    columns = (int(width) + s.TILE - 1) // s.TILE
-    rows = (int(height) + s.TILE - 1) // s.TILE
     for chunk in prange((n + CHUNK - 1) // CHUNK):
         r = np.empty((3, 3))
         v = np.empty((4, 3))
         scales = np.empty(3)
         harmonics = np.empty(15, np.float32)
         for i in range(chunk * CHUNK, min(n, (chunk + 1) * CHUNK)):
-            pairs[i] = 0
+            visible[i] = False
             mx, my, mz = means[i, 0], means[i, 1], means[i, 2]
             x = cam[0] * mx + cam[1] * my + cam[2] * mz + cam[9]
             y = cam[3] * mx + cam[4] * my + cam[5] * mz + cam[10]
@@ -181,17 +179,7 @@ def project(  # type: ignore[no-untyped-def]
             ):
                 continue
             a, b, c = yy / determinant, -xy / determinant, xx / determinant
-            touched = 0
-            first_row = max(int(math.floor((w - half_height) / s.TILE)), 0)
-            last_row = min(int(math.floor((w + half_height) / s.TILE)), rows - 1)
-            for row in range(first_row, last_row + 1):
-                first, end = tile_columns(
-                    a, b, c, q_cut, u, w, half_width, half_height, row, columns
-                )
-                touched += max(end - first, 0)
-            if touched == 0:
-                continue
-            pairs[i] = touched
+            visible[i] = True
             depths[i] = z
             record = records[i]
             record[s.X_WHOLE], record[s.Y_WHOLE] = math.floor(u), math.floor(w)
@@ -207,7 +195,13 @@ def project(  # type: ignore[no-untyped-def]
             if degree > 0:
                 dx, dy, dz = mx - cam[18], my - cam[19], mz - cam[20]
                 inverse = 1.0 / math.sqrt(dx * dx + dy * dy + dz * dz)
-                basis(degree, f32(dx * inverse), f32(dy * inverse), f32(dz * inverse), harmonics)
+                basis(
+                    degree,
+                    f32(dx * inverse),
+                    f32(dy * inverse),
+                    f32(dz * inverse),
+                    harmonics,
+                )
                 for k in range((degree + 1) ** 2 - 1):
                     red += harmonics[k] * shN[i, k, 0]
                     green += harmonics[k] * shN[i, k, 1]
@@ -331,7 +325,11 @@ def project_backward(  # type: ignore[no-untyped-def]
             d_red = g[s.GRAD_RED] if record[s.RED] > 0 else 0.0
             d_green = g[s.GRAD_GREEN] if record[s.GREEN] > 0 else 0.0
             d_blue = g[s.GRAD_BLUE] if record[s.BLUE] > 0 else 0.0
-            g_sh0[j, 0], g_sh0[j, 1], g_sh0[j, 2] = SH_C0 * d_red, SH_C0 * d_green, SH_C0 * d_blue
+            g_sh0[j, 0], g_sh0[j, 1], g_sh0[j, 2] = (
+                SH_C0 * d_red,
+                SH_C0 * d_green,
+                SH_C0 * d_blue,
+            )
             if degree > 0:
                 dx, dy, dz = mx - cam[18], my - cam[19], mz - cam[20]
                 inverse = 1.0 / math.sqrt(dx * dx + dy * dy + dz * dz)
@@ -342,7 +340,9 @@ def project_backward(  # type: ignore[no-untyped-def]
                     g_shN[j, k, 1] = harmonics[k] * d_green
                     g_shN[j, k, 2] = harmonics[k] * d_blue
                     weights[k] = (
-                        shN[i, k, 0] * d_red + shN[i, k, 1] * d_green + shN[i, k, 2] * d_blue
+                        shN[i, k, 0] * d_red
+                        + shN[i, k, 1] * d_green
+                        + shN[i, k, 2] * d_blue
                     )
                 sx, sy, sz = basis_slope(degree, f32(dx), f32(dy), f32(dz), weights)
                 along = sx * dx + sy * dy + sz * dz
@@ -361,12 +361,20 @@ def _rotation_backward(quats, i, length, d, g_quats, j):  # type: ignore[no-unty
         quats[i, 2] / length,
         quats[i, 3] / length,
     )
-    d_w = 2 * (x * (d[2, 1] - d[1, 2]) + y * (d[0, 2] - d[2, 0]) + z * (d[1, 0] - d[0, 1]))
-    d_x = 2 * (y * (d[0, 1] + d[1, 0]) + z * (d[0, 2] + d[2, 0]) + w * (d[2, 1] - d[1, 2]))
+    d_w = 2 * (
+        x * (d[2, 1] - d[1, 2]) + y * (d[0, 2] - d[2, 0]) + z * (d[1, 0] - d[0, 1])
+    )
+    d_x = 2 * (
+        y * (d[0, 1] + d[1, 0]) + z * (d[0, 2] + d[2, 0]) + w * (d[2, 1] - d[1, 2])
+    )
     d_x -= 4 * x * (d[1, 1] + d[2, 2])
-    d_y = 2 * (x * (d[0, 1] + d[1, 0]) + z * (d[1, 2] + d[2, 1]) + w * (d[0, 2] - d[2, 0]))
+    d_y = 2 * (
+        x * (d[0, 1] + d[1, 0]) + z * (d[1, 2] + d[2, 1]) + w * (d[0, 2] - d[2, 0])
+    )
     d_y -= 4 * y * (d[0, 0] + d[2, 2])
-    d_z = 2 * (x * (d[0, 2] + d[2, 0]) + y * (d[1, 2] + d[2, 1]) + w * (d[1, 0] - d[0, 1]))
+    d_z = 2 * (
+        x * (d[0, 2] + d[2, 0]) + y * (d[1, 2] + d[2, 1]) + w * (d[1, 0] - d[0, 1])
+    )
     d_z -= 4 * z * (d[0, 0] + d[1, 1])
     # only the part across the quaternion counts: its length is normalised away
     along = w * d_w + x * d_x + y * d_y + z * d_z

@@ -22,14 +22,14 @@ _DIGITS = 1 << _DIGIT_BITS
 
 
 @njit(nogil=True, cache=True)
-def depth_order(depths, pairs, order, keys, scratch_order, scratch_keys):  # type: ignore[no-untyped-def]
-    """Ids of splats with `pairs` > 0, nearest first, into `order`; returns how many.
+def depth_order(depths, drawn, order, keys, scratch_order, scratch_keys):  # type: ignore[no-untyped-def]
+    """Ids of the splats that are `drawn (n,)`, nearest first, into `order`; returns how many.
 
     A stable least-significant-digit radix sort: the bits of a positive float32 rank as it does.
     """
     count = 0
-    for i in range(len(pairs)):
-        if pairs[i] > 0:
+    for i in range(len(drawn)):
+        if drawn[i]:
             order[count] = i
             count += 1
     bits = depths.view(np.uint32)
@@ -60,13 +60,13 @@ def depth_order(depths, pairs, order, keys, scratch_order, scratch_keys):  # typ
 
 
 @njit(nogil=True, cache=True)
-def pair_offsets(visible, pairs, pair_start):  # type: ignore[no-untyped-def]
-    """Running sum of `pairs` in depth order into `pair_start (v + 1,)`; returns the number of pairs."""
+def pair_offsets(pairs, pair_start):  # type: ignore[no-untyped-def]
+    """Running sum of `pairs (v,)` into `pair_start (v + 1,)`; returns the number of pairs."""
     total = 0
-    for j in range(len(visible)):
+    for j in range(len(pairs)):
         pair_start[j] = total
-        total += pairs[visible[j]]
-    pair_start[len(visible)] = total
+        total += pairs[j]
+    pair_start[len(pairs)] = total
     return total
 
 
@@ -97,11 +97,7 @@ def _columns(record, row, columns):  # type: ignore[no-untyped-def]
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
 def count_tiles(records, visible, columns, rows, histogram, pairs):  # type: ignore[no-untyped-def]
-    """Tiles that each chunk of `visible` reaches into `histogram (CHUNKS, tiles)`; `pairs` is corrected.
-
-    Counted from the float32 records, as `fill_tiles` will: projection counted in float64 and may
-    differ by a tile where an ellipse just touches one.
-    """
+    """Tiles that each chunk of `visible` reaches, into `histogram (CHUNKS, tiles)`; `pairs (v,)` by splat."""
     size = (len(visible) + CHUNKS - 1) // CHUNKS
     for chunk in prange(CHUNKS):
         histogram[chunk, :] = 0
@@ -114,7 +110,7 @@ def count_tiles(records, visible, columns, rows, histogram, pairs):  # type: ign
                 for column in range(first, end):
                     histogram[chunk, row * columns + column] += 1
                     touched += 1
-            pairs[visible[j]] = touched
+            pairs[j] = touched
 
 
 @njit(nogil=True, cache=True)
@@ -132,7 +128,9 @@ def tile_offsets(histogram, tile_start):  # type: ignore[no-untyped-def]
 
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
-def fill_tiles(records, visible, pair_start, columns, rows, histogram, splat_of, pair_of):  # type: ignore[no-untyped-def]
+def fill_tiles(
+    records, visible, pair_start, columns, rows, histogram, splat_of, pair_of
+):  # type: ignore[no-untyped-def]
     """Scatter every (tile, splat) pair: `splat_of (p,)` in tile order and `pair_of (p,)`, its row of gradients."""
     size = (len(visible) + CHUNKS - 1) // CHUNKS
     for chunk in prange(CHUNKS):

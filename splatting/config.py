@@ -1,0 +1,52 @@
+"""TrainConfig: every choice of a training run, with its reason; each field is an option of the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train. Schedules run on progress 0..1, so they fit any number of steps or minutes."""
+
+    kernel: str = "raised-cosine"
+    """Falloff of the splats."""
+    steps: int | None = None
+    """Length in steps; give this or `minutes`."""
+    minutes: float | None = None
+    """Length in minutes of the training loop alone."""
+    seed: int = 0
+    """Seed of every random draw."""
+    threads: int | None = None
+    """CPU threads; all cores if not given."""
+    max_splats: int = 100_000
+    """Density control stops growing here."""
+    sh_degree: int = 2
+    """Highest degree of view-dependent colour, 0 to 3."""
+    dssim_weight: float = 0.2
+    """Share of D-SSIM in the loss; the rest is L1 (3DGS)."""
+    means_rate: float = 1.6e-4
+    """Adam's rate of positions at the start, times the scene's radius; falls a hundredfold (3DGS)."""
+    scales_rate: float = 5e-3
+    quats_rate: float = 1e-3
+    opacities_rate: float = 5e-2
+    sh0_rate: float = 2.5e-3
+    shN_rate: float = 1.25e-4
+    """A twentieth of the constant colour's (3DGS)."""
+    coarse_until: tuple[float, ...] = (0.05, 0.2)
+    """Progress at which training leaves a quarter and half of the resolution."""
+    sh_from: tuple[float, ...] = (0.25, 0.4, 0.55)
+    """Progress at which harmonics of degree 1, 2 and 3 join."""
+    refine_every: int = 100
+    """Steps between two rounds of density control."""
+    refine_from: float = 0.02
+    refine_until: float = 0.7
+    """Progress between which density control works."""
+    growth: float = 0.05
+    """Largest share of splats that one round may split."""
+    pull_threshold: float = 4e-4
+    """Mean absolute screen gradient above which a splat is split."""
+    least_opacity: float = 0.005
+    """Splats fainter than this are removed (3DGS)."""
+    background: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Colour behind everything."""

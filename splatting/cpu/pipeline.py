@@ -1,0 +1,252 @@
+"""A splat's way through the CPU back end: project, sort, tile, composite, and the same backwards.
+
+One `Workspace` belongs to one thread and is reused: its buffers grow to the largest frame seen and
+then stay, so a training step allocates nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from data.camera import Camera
+from splatting.cpu import compositing, projection, tiles
+from splatting.cpu import screen as s
+from splatting.kernels import Kernel
+from splatting.splats import Splats
+
+
+class Workspace:
+    """Named buffers that only grow."""
+
+    def __init__(self) -> None:
+        self._buffers: dict[str, np.ndarray] = {}
+
+    def take(
+        self, name: str, shape: tuple[int, ...], dtype: Any = np.float32
+    ) -> np.ndarray:
+        """An uninitialised C-contiguous array of `shape`, valid until `name` is taken again."""
+        size = int(np.prod(shape))
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.size < size or buffer.dtype != dtype:
+            # a quarter of slack: density control adds a few percent at a time
+            buffer = np.empty(size + size // 4, dtype)
+            self._buffers[name] = buffer
+        return buffer[:size].reshape(shape)
+
+    @property
+    def bytes(self) -> int:
+        """Memory held."""
+        return sum(buffer.nbytes for buffer in self._buffers.values())
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A drawn view and what its backward needs; arrays live in the workspace."""
+
+    splats: Splats
+    degree: int
+    camera: Float64[np.ndarray, "21"]
+    background: Float32[np.ndarray, "3"]
+    records: Float32[np.ndarray, "n 16"]
+    visible: np.ndarray
+    """Ids of the drawn splats, nearest first."""
+    pair_start: np.ndarray
+    tile_start: np.ndarray
+    splat_of: np.ndarray
+    pair_of: np.ndarray
+    ends: np.ndarray
+    columns: int
+    rgb: Float32[np.ndarray, "h w 3"]
+    transmittance: Float32[np.ndarray, "h w"]
+    depth: Float32[np.ndarray, "h w"]
+
+
+@dataclass(frozen=True, eq=False)
+class Gradients:
+    """dL/d(stored parameter) of the drawn splats: row j belongs to splat `visible[j]`."""
+
+    visible: np.ndarray
+    means: Float32[np.ndarray, "v 3"]
+    log_scales: Float32[np.ndarray, "v 3"]
+    quats: Float32[np.ndarray, "v 4"]
+    logit_opacities: Float32[np.ndarray, "v"]
+    sh0: Float32[np.ndarray, "v 3"]
+    shN: Float32[np.ndarray, "v k 3"]
+    """k as the degree that was drawn, not as stored."""
+    screen: Float32[np.ndarray, "v 4"]
+    """dL/d(x, y) on the screen in pixels, then the sums of absolute values over pixels."""
+
+
+def pack_camera(camera: Camera) -> Float64[np.ndarray, "21"]:
+    """Rotation by rows (0 to 8), translation (9 to 11), fx fy cx cy, width, height, position (18 to 20)."""
+    k = camera.K
+    return np.concatenate(
+        [
+            camera.cam_from_world[:3, :3].ravel(),
+            camera.cam_from_world[:3, 3],
+            [k[0, 0], k[1, 1], k[0, 2], k[1, 2], camera.width, camera.height],
+            camera.position_world,
+        ]
+    ).astype(np.float64)
+
+
+def forward(
+    work: Workspace, splats: Splats, camera: Camera, degree: int, background: np.ndarray
+) -> Frame:
+    """Draw `splats` with harmonics up to `degree`."""
+    kernel: Kernel = splats.kernel
+    n = len(splats)
+    packed = pack_camera(camera)
+    records = work.take("records", (n, s.WIDTH))
+    depths = work.take("depths", (n,))
+    drawn = work.take("drawn", (n,), np.bool_)
+    projection.project(
+        splats.means,
+        splats.log_scales,
+        splats.quats,
+        splats.logit_opacities,
+        splats.sh0,
+        splats.shN,
+        degree,
+        packed,
+        kernel.program,
+        kernel.cutoff_table,
+        kernel.support**2,
+        kernel.psi,
+        records,
+        depths,
+        drawn,
+    )
+    order = work.take("order", (n,), np.int32)
+    count = tiles.depth_order(
+        depths,
+        drawn,
+        order,
+        work.take("keys", (n,), np.uint32),
+        work.take("scratch_order", (n,), np.int32),
+        work.take("scratch_keys", (n,), np.uint32),
+    )
+    visible = order[:count]
+    columns = -(-camera.width // s.TILE)
+    rows = -(-camera.height // s.TILE)
+    histogram = work.take("histogram", (tiles.CHUNKS, columns * rows), np.int64)
+    pairs = work.take("pairs", (count,), np.int32)
+    tiles.count_tiles(records, visible, columns, rows, histogram, pairs)
+    pair_start = work.take("pair_start", (count + 1,), np.int64)
+    total = tiles.pair_offsets(pairs, pair_start)
+    tile_start = work.take("tile_start", (columns * rows + 1,), np.int64)
+    tiles.tile_offsets(histogram, tile_start)
+    splat_of = work.take("splat_of", (total,), np.int32)
+    pair_of = work.take("pair_of", (total,), np.int64)
+    tiles.fill_tiles(
+        records, visible, pair_start, columns, rows, histogram, splat_of, pair_of
+    )
+    shape = (camera.height, camera.width)
+    frame = Frame(
+        splats=splats,
+        degree=degree,
+        camera=packed,
+        background=np.asarray(background, np.float32),
+        records=records,
+        visible=visible,
+        pair_start=pair_start,
+        tile_start=tile_start,
+        splat_of=splat_of,
+        pair_of=pair_of,
+        ends=work.take("ends", (columns * rows,), np.int64),
+        columns=columns,
+        rgb=work.take("rgb", (*shape, 3)),
+        transmittance=work.take("transmittance", shape),
+        depth=work.take("depth", shape),
+    )
+    with numba.parallel_chunksize(compositing.TILES_AT_ONCE):
+        compositing.composite(
+            records,
+            kernel.program,
+            tile_start,
+            splat_of,
+            columns,
+            frame.background,
+            frame.rgb,
+            frame.transmittance,
+            frame.depth,
+            frame.ends,
+        )
+    return frame
+
+
+def backward(
+    work: Workspace,
+    frame: Frame,
+    d_rgb: Float32[np.ndarray, "h w 3"],
+    d_alpha: Float32[np.ndarray, "h w"] | None = None,
+    d_depth: Float32[np.ndarray, "h w"] | None = None,
+) -> Gradients:
+    """Gradients of the stored parameters from those of the frame's rgb, alpha and depth."""
+    if d_alpha is None:
+        d_alpha = _zeros(work, "no_alpha", frame.depth.shape)
+    if d_depth is None:
+        d_depth = _zeros(work, "no_depth", frame.depth.shape)
+    splats, kernel = frame.splats, frame.splats.kernel
+    pair_gradients = work.take("pair_gradients", (len(frame.splat_of), s.GRAD_WIDTH))
+    with numba.parallel_chunksize(compositing.TILES_AT_ONCE):
+        compositing.composite_backward(
+            frame.records,
+            kernel.program,
+            frame.tile_start,
+            frame.splat_of,
+            frame.pair_of,
+            frame.columns,
+            frame.background,
+            frame.rgb,
+            frame.transmittance,
+            frame.depth,
+            frame.ends,
+            d_rgb,
+            d_alpha,
+            d_depth,
+            pair_gradients,
+        )
+    v = len(frame.visible)
+    gradients = Gradients(
+        visible=frame.visible,
+        means=work.take("g_means", (v, 3)),
+        log_scales=work.take("g_log_scales", (v, 3)),
+        quats=work.take("g_quats", (v, 4)),
+        logit_opacities=work.take("g_logit", (v,)),
+        sh0=work.take("g_sh0", (v, 3)),
+        shN=work.take("g_shN", (v, (frame.degree + 1) ** 2 - 1, 3)),
+        screen=work.take("g_screen", (v, 4)),
+    )
+    projection.project_backward(
+        splats.means,
+        splats.log_scales,
+        splats.quats,
+        splats.shN,
+        frame.degree,
+        frame.camera,
+        kernel.psi,
+        frame.records,
+        frame.visible,
+        frame.pair_start,
+        pair_gradients,
+        gradients.means,
+        gradients.log_scales,
+        gradients.quats,
+        gradients.logit_opacities,
+        gradients.sh0,
+        gradients.shN,
+        gradients.screen,
+    )
+    return gradients
+
+
+def _zeros(work: Workspace, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    array = work.take(name, shape)
+    array[:] = 0.0
+    return array

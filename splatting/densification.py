@@ -1,0 +1,143 @@
+"""Adaptive density control as pure edits on (splats, optimiser moments), exact for every kernel.
+
+A splat whose screen position is pulled hard, in whatever directions, covers detail that it cannot
+show: it is replaced by two. On the screen its kernel has variance c sigma^2 along an axis, where c = psi
+times the kernel's screen variance (1 for the Gaussian). Two halves of sigma / 2 at +- sqrt(3 c) sigma / 2
+along the longest axis, of the same opacity, have the same mass, centre and second moments: seen from
+farther away the picture stays as it was, whatever the kernel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float32
+
+from splatting.splats import PARAMETERS, Splats, concatenate
+
+SPLIT_SHRINK = 0.5
+"""Factor on sigma of the split axis; a half keeps the mass of two children at the parent's."""
+
+Moments = dict[str, tuple[np.ndarray, np.ndarray]]
+"""First and second moment of Adam for each parameter, shaped as the parameter."""
+
+
+@dataclass(eq=False)
+class ScreenStatistics:
+    """How hard each splat was pulled on the screen since the last edit."""
+
+    pull: Float32[np.ndarray, "n"]
+    """Sum over views of |dL/dx|, |dL/dy| (absolute sums over pixels) in half image sizes."""
+    views: Float32[np.ndarray, "n"]
+
+    @staticmethod
+    def empty(n: int) -> ScreenStatistics:
+        """No view seen yet."""
+        return ScreenStatistics(np.zeros(n, np.float32), np.zeros(n, np.float32))
+
+    def add(
+        self, visible: np.ndarray, screen: np.ndarray, width: int, height: int
+    ) -> None:
+        """Account for one view's `screen (v, 4)` gradients; half image sizes make resolutions comparable."""
+        pull = np.hypot(screen[:, 2] * (0.5 * width), screen[:, 3] * (0.5 * height))
+        self.pull[visible] += pull
+        self.views[visible] += 1.0
+
+    @property
+    def mean_pull(self) -> Float32[np.ndarray, "n"]:
+        """Average over the views that drew the splat."""
+        return self.pull / np.maximum(self.views, 1.0)
+
+
+def new_moments(splats: Splats) -> Moments:
+    """Zero moments for `splats`."""
+    return {
+        name: (np.zeros_like(array), np.zeros_like(array))
+        for name, array in splats.arrays().items()
+    }
+
+
+def prune(
+    splats: Splats, moments: Moments, keep: Bool[np.ndarray, "n"]
+) -> tuple[Splats, Moments]:
+    """Only the splats in `keep`, with their moments."""
+    return splats.take(keep), {
+        name: (m[keep], v[keep]) for name, (m, v) in moments.items()
+    }
+
+
+def split(
+    splats: Splats, moments: Moments, chosen: np.ndarray
+) -> tuple[Splats, Moments]:
+    """Each `chosen` splat (indices) replaced by two along its longest axis; children follow at the end.
+
+    Mass, centre and second moments of the kernel as a density are kept exactly (see the module).
+    """
+    parents = splats.take(chosen)
+    rows = np.arange(len(chosen))
+    axis = np.argmax(parents.log_scales, axis=1)
+    sigma = np.exp(parents.log_scales[rows, axis])
+    direction = _rotations(parents.quats)[rows, :, axis]
+    kernel = splats.kernel
+    distance = (
+        np.sqrt((1.0 - SPLIT_SHRINK**2) * kernel.psi * kernel.screen_variance) * sigma
+    )
+    offset = (direction * distance[:, None]).astype(np.float32)
+    log_scales = parents.log_scales.copy()
+    log_scales[rows, axis] += np.float32(np.log(SPLIT_SHRINK))
+    children = [
+        replace(parents, means=parents.means + sign * offset, log_scales=log_scales)
+        for sign in (np.float32(1), np.float32(-1))
+    ]
+    keep = np.ones(len(splats), bool)
+    keep[chosen] = False
+    rest, kept = prune(splats, moments, keep)
+    edited = concatenate([rest, *children])
+    blank = new_moments(concatenate(children))
+    joined = {
+        name: tuple(np.concatenate([kept[name][k], blank[name][k]]) for k in (0, 1))
+        for name in PARAMETERS
+    }
+    return edited, joined  # type: ignore[return-value]
+
+
+def clone(
+    splats: Splats, moments: Moments, chosen: np.ndarray
+) -> tuple[Splats, Moments]:
+    """A second copy of each `chosen` splat on the same spot, both with opacity 1 - sqrt(1 - o).
+
+    Two such layers let through what one of opacity o did, so the picture is unchanged where the
+    kernel is 1 and to first order in o elsewhere.
+    """
+    opacity = 1.0 / (1.0 + np.exp(-splats.logit_opacities[chosen].astype(np.float64)))
+    thinner = np.clip(1.0 - np.sqrt(1.0 - opacity), 1e-6, 1.0 - 1e-6)
+    logits = splats.logit_opacities.copy()
+    logits[chosen] = np.log(thinner / (1.0 - thinner))
+    thinned = replace(splats, logit_opacities=logits)
+    copies = thinned.take(chosen)
+    blank = new_moments(copies)
+    joined = {
+        name: tuple(np.concatenate([moments[name][k], blank[name][k]]) for k in (0, 1))
+        for name in PARAMETERS
+    }
+    return concatenate([thinned, copies]), joined  # type: ignore[return-value]
+
+
+def too_faint(splats: Splats, least_opacity: float) -> Bool[np.ndarray, "n"]:
+    """Splats that add next to nothing, or whose numbers are no longer finite."""
+    logit = np.log(least_opacity / (1.0 - least_opacity))
+    finite = np.ones(len(splats), bool)
+    for array in (splats.means, splats.log_scales, splats.quats, splats.sh0):
+        finite &= np.isfinite(array).all(axis=1)
+    return ~finite | ~(splats.logit_opacities > logit)
+
+
+def _rotations(quats: Float32[np.ndarray, "n 4"]) -> Float32[np.ndarray, "n 3 3"]:
+    w, x, y, z = (quats / np.linalg.norm(quats, axis=1, keepdims=True)).T
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)

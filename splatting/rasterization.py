@@ -1,0 +1,47 @@
+"""render(): the one public way to draw splats; it chooses the back end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+
+from data.camera import Camera
+from splatting.splats import Splats
+
+_local = threading.local()
+
+
+@dataclass(frozen=True, eq=False)
+class RenderOutput:
+    """A drawn view; the arrays are the caller's own."""
+
+    rgb: Float32[np.ndarray, "h w 3"]
+    """Not clamped: it may exceed 1 where colours do."""
+    alpha: Float32[np.ndarray, "h w"]
+    depth: Float32[np.ndarray, "h w"]
+    """Sum over splats of weight times z; divide by alpha for the expected depth."""
+
+
+def render(
+    splats: Splats,
+    camera: Camera,
+    background: Sequence[float] = (0.0, 0.0, 0.0),
+    sh_degree: int | None = None,
+) -> RenderOutput:
+    """`splats` as `camera` sees them, on the CPU, harmonics up to `sh_degree` (all that are stored).
+
+    May be called from several threads at once; each keeps its own buffers.
+    """
+    from splatting.cpu import pipeline
+
+    if not hasattr(_local, "workspace"):
+        _local.workspace = pipeline.Workspace()
+    degree = splats.sh_degree if sh_degree is None else min(sh_degree, splats.sh_degree)
+    frame = pipeline.forward(
+        _local.workspace, splats, camera, degree, np.asarray(background, np.float32)
+    )
+    return RenderOutput(frame.rgb.copy(), 1.0 - frame.transmittance, frame.depth.copy())

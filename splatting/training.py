@@ -1,0 +1,188 @@
+"""train(): from a scene to splats. One step is draw, loss, backward, Adam; every so often density control.
+
+The loop does no input or output: it reports through a callable and hands its whole state to another,
+which may save it. A state that was saved continues as if it had never stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from data.errors import UserError
+from data.scene import Scene
+from splatting import densification, kernels, splats
+from splatting.config import TrainConfig
+from splatting.cpu import adam, pipeline
+from splatting.cpu.ssim import SsimWorkspace, l1_dssim
+from splatting.cpu.threads import set_threads
+from splatting.photos import Photos
+from splatting.splats import Splats
+
+Report = Callable[[int, dict[str, Any]], Any]
+"""Called after each step with its number and values; training stops early when it returns False."""
+
+MEASURE_EVERY = 10
+"""Steps between two measurements of the training PSNR: one costs as much as a small stage."""
+
+
+@dataclass
+class TrainingState:
+    """Everything that the next step depends on, beside the scene and the configuration."""
+
+    splats: Splats
+    moments: densification.Moments
+    statistics: densification.ScreenStatistics
+    generator: np.random.Generator
+    step: int = 0
+    seconds: float = 0.0
+    queue: list[int] = field(default_factory=list)
+    """Training views still to come in this round, last first."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainResult:
+    """Trained splats; `seconds` is the loop alone, without compiling, loading and evaluation."""
+
+    splats: Splats
+    steps: int
+    seconds: float
+
+
+def initial_state(scene: Scene, config: TrainConfig) -> TrainingState:
+    """The state before the first step: splats at the scene's points."""
+    start = splats.from_points(
+        scene.points, kernels.get(config.kernel), config.sh_degree
+    )
+    return TrainingState(
+        splats=start,
+        moments=densification.new_moments(start),
+        statistics=densification.ScreenStatistics.empty(len(start)),
+        generator=np.random.default_rng(config.seed),
+    )
+
+
+def progress(state: TrainingState, config: TrainConfig) -> float:
+    """Share of the training that is done, 0 to 1."""
+    if config.steps is not None:
+        return min(1.0, state.step / config.steps)
+    return min(1.0, state.seconds / (60.0 * (config.minutes or 5.0)))
+
+
+def train(
+    scene: Scene,
+    config: TrainConfig,
+    report: Report | None = None,
+    state: TrainingState | None = None,
+    autosave: Callable[[TrainingState], None] | None = None,
+    autosave_every_s: float = 300.0,
+) -> TrainResult:
+    """Train on `scene.train` and return the splats; `state` continues an earlier training.
+
+    `report(step, values)` sees loss, psnr (running, training views), splats, progress, seconds,
+    steps_per_second and `live`, the current Splats, which another thread may draw.
+    """
+    if config.steps is not None and config.minutes is not None:
+        raise UserError("expected --steps or --minutes, found both; give one of them")
+    set_threads(config.threads)
+    photos = Photos(scene.train)
+    state = state or initial_state(scene, config)
+    work, loss_work = pipeline.Workspace(), SsimWorkspace()
+    psnr: float | None = None
+    saved_at = state.seconds
+    while (done := progress(state, config)) < 1.0:
+        started = time.perf_counter()
+        level = sum(done < until for until in config.coarse_until)
+        camera, photo = photos.take(_next_view(state, len(photos)), level)
+        degree = min(config.sh_degree, sum(done >= begin for begin in config.sh_from))
+        frame = pipeline.forward(
+            work, state.splats, camera, degree, np.array(config.background)
+        )
+        d_rgb = work.take("d_rgb", frame.rgb.shape)
+        loss, _, _ = l1_dssim(frame.rgb, photo, config.dssim_weight, d_rgb, loss_work)
+        gradients = pipeline.backward(work, frame, d_rgb)
+        state.step += 1
+        _adam_step(state, gradients, _rates(config, done, scene.radius))
+        if done < config.refine_until:
+            state.statistics.add(
+                frame.visible, gradients.screen, camera.width, camera.height
+            )
+        if state.step % MEASURE_EVERY == 0 or psnr is None:
+            error = float(np.mean((np.clip(frame.rgb, 0, 1) - photo) ** 2))
+            now = -10.0 * float(np.log10(max(error, 1e-12)))
+            psnr = now if psnr is None else 0.9 * psnr + 0.1 * now
+        if state.step % config.refine_every == 0:
+            if config.refine_from <= done < config.refine_until:
+                refine(state, config)
+        elapsed = time.perf_counter() - started
+        state.seconds += elapsed
+        if report is not None:
+            values = {
+                "loss": loss,
+                "psnr": psnr,
+                "splats": len(state.splats),
+                "progress": progress(state, config),
+                "seconds": state.seconds,
+                "steps_per_second": state.step / max(state.seconds, 1e-9),
+                "live": state.splats,
+            }
+            if report(state.step, values) is False:
+                break
+        if autosave is not None and state.seconds - saved_at >= autosave_every_s:
+            autosave(state)
+            saved_at = state.seconds
+    return TrainResult(state.splats, state.step, state.seconds)
+
+
+def refine(state: TrainingState, config: TrainConfig) -> None:
+    """One round of density control: drop the faint, split the hardest pulled within the budget."""
+    keep = ~densification.too_faint(state.splats, config.least_opacity)
+    pull = state.statistics.mean_pull[keep]
+    state.splats, state.moments = densification.prune(state.splats, state.moments, keep)
+    n = len(state.splats)
+    room = min(int(config.growth * n) + 1, config.max_splats - n)
+    candidates = np.flatnonzero(pull > config.pull_threshold)
+    if room > 0 and len(candidates):
+        hardest = np.argsort(-pull[candidates], kind="stable")[:room]
+        chosen = np.sort(candidates[hardest])
+        state.splats, state.moments = densification.split(
+            state.splats, state.moments, chosen
+        )
+    state.statistics = densification.ScreenStatistics.empty(len(state.splats))
+
+
+def _next_view(state: TrainingState, count: int) -> int:
+    if not state.queue:
+        state.queue = state.generator.permutation(count).tolist()
+    return state.queue.pop()
+
+
+def _rates(config: TrainConfig, done: float, radius: float) -> dict[str, float]:
+    return {
+        "means": config.means_rate * radius * 0.01**done,
+        "log_scales": config.scales_rate,
+        "quats": config.quats_rate,
+        "logit_opacities": config.opacities_rate,
+        "sh0": config.sh0_rate,
+        "shN": config.shN_rate,
+    }
+
+
+def _adam_step(
+    state: TrainingState, gradients: pipeline.Gradients, rates: dict[str, float]
+) -> None:
+    bias1, bias2 = adam.bias(state.step)
+    n, v = len(state.splats), len(gradients.visible)
+    for name, rate in rates.items():
+        gradient = getattr(gradients, name).reshape(v, -1)
+        if gradient.shape[1] == 0:
+            continue
+        parameters = getattr(state.splats, name).reshape(n, -1)
+        first, second = (moment.reshape(n, -1) for moment in state.moments[name])
+        adam.adam(
+            parameters, first, second, gradient, gradients.visible, rate, bias1, bias2
+        )
