@@ -1,0 +1,107 @@
+"""A run folder names itself, writes whole files only, and refuses what it does not know."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app.runs import MetricsLog, RunConfig, RunFolder, replacing
+from data.errors import UserError
+
+
+def a_config(**changes) -> RunConfig:
+    values = {
+        "scene": "/scenes/cup",
+        "kernel": "gaussian",
+        "data_factor": 2,
+        "minutes": None,
+        "steps": 20,
+        "seed": 3,
+        "train_on_all": False,
+        "max_splats": None,
+        "threads": 2,
+    }
+    return RunConfig(**{**values, **changes})
+
+
+def test_folders_count_up_in_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    paths = [RunFolder.create("my cup", "gaussian").path for _ in range(3)]
+    assert [str(path) for path in paths] == [f"runs/my_cup-gaussian-{n}" for n in (1, 2, 3)]
+    assert all(path.is_dir() for path in paths)
+
+
+@pytest.mark.parametrize("name", ["..", "/", "", "a/../b"])
+def test_a_scene_name_never_leaves_runs(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    path = RunFolder.create(name, "gaussian").path.resolve()
+    assert path.parent == (tmp_path / "runs").resolve()
+
+
+def test_out_is_taken_as_it_is_but_never_overwrites_a_run(tmp_path):
+    run = RunFolder.create("cup", "gaussian", tmp_path / "deep" / "here")
+    assert run.path == tmp_path / "deep" / "here"
+    run.write_config(a_config())
+    with pytest.raises(UserError, match="holds a run"):
+        RunFolder.create("cup", "gaussian", run.path)
+
+
+def test_out_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(UserError, match="expected a folder"):
+        RunFolder.create("cup", "gaussian", tmp_path / "taken")
+
+
+def test_config_comes_back_as_it_went(tmp_path):
+    run = RunFolder(tmp_path)
+    assert run.read_config() is None
+    run.write_config(a_config())
+    assert run.read_config() == a_config()
+    assert run.read_config().versions["numpy"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"learning_rate": 1}, {"seed": ...}], ids=["unknown key", "missing key"]
+)
+def test_a_config_of_another_version_is_refused_by_name(tmp_path, change):
+    run = RunFolder(tmp_path)
+    run.write_config(a_config())
+    content = json.loads(run.config_path.read_text())
+    content |= change
+    content = {key: value for key, value in content.items() if value is not ...}
+    run.config_path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=next(iter(change))):
+        run.read_config()
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path):
+    path = tmp_path / "eval.json"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), replacing(path) as temporary:
+        temporary.write_text("half of the n")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_metrics_keep_numbers_every_few_steps_and_the_last(tmp_path):
+    import numpy as np
+
+    run = RunFolder(tmp_path)
+    log = MetricsLog(run.metrics_path, every=10)
+    for step in range(1, 26):
+        log.add(step, {"loss": np.float32(0.5), "splats": 7, "live": object()})
+    log.close()
+    lines = [json.loads(line) for line in run.metrics_path.read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 11, 21, 25]
+    assert lines[0] == {"step": 1, "loss": 0.5, "splats": 7}
+    run.metrics_path.write_text(run.metrics_path.read_text() + '{"step": 30, "lo')
+    assert run.last_metrics()["step"] == 25
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "deep/a.JPG", "../../a.png", "/etc/a.png"])
+def test_renders_stay_inside_the_run(name):
+    path = RunFolder(Path("run")).render_path(name)
+    assert path.suffix == ".png" and path.parts[:2] == ("run", "renders") and ".." not in path.parts
