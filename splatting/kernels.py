@@ -49,7 +49,7 @@ class Kernel:
     max_error: float
     """Largest |polynomial - closed form| on the support, evaluated in float32 as the loops do."""
     cutoff_table: Float64[np.ndarray, "1024"]
-    """q at which f falls to t, for t evenly spaced from 1/255 to 1."""
+    """q at which f falls to exp(-l), for l evenly spaced from 0 to log 255; linear in l for the Gaussian."""
 
     @property
     def degree(self) -> int:
@@ -75,12 +75,7 @@ class Kernel:
     def cutoff_q(self, opacity: Float64[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]:
         """Largest q at which opacity * f(q) reaches 1/255; 0 where the opacity itself is below."""
         threshold = ALPHA_CUT / np.maximum(np.asarray(opacity, np.float64), ALPHA_CUT)
-        low, high = np.zeros_like(threshold), np.full_like(threshold, self.support**2)
-        for _ in range(60):
-            middle = 0.5 * (low + high)
-            inside = self.closed_form(middle, np) >= threshold
-            low, high = np.where(inside, middle, low), np.where(inside, high, middle)
-        return low
+        return _invert(self.closed_form, threshold, self.support)
 
 
 def gaussian(q: Any, xp: Any) -> Any:
@@ -164,8 +159,15 @@ def _horner_float32(
 def _cutoff_table(
     closed_form: ClosedForm, support: float
 ) -> Float64[np.ndarray, "1024"]:
-    """q(t) by bisection of the decaying closed form."""
-    threshold = np.linspace(ALPHA_CUT, 1.0, CUTOFF_ENTRIES)
+    """q(exp(-l)), l from 0 to log 255."""
+    threshold = np.exp(-np.linspace(0.0, np.log(255.0), CUTOFF_ENTRIES))
+    return _invert(closed_form, threshold, support)
+
+
+def _invert(
+    closed_form: ClosedForm, threshold: Float64[np.ndarray, "*n"], support: float
+) -> Float64[np.ndarray, "*n"]:
+    """Largest q with f(q) >= threshold, by bisection of the decaying closed form."""
     low, high = np.zeros_like(threshold), np.full_like(threshold, support**2)
     for _ in range(60):
         middle = 0.5 * (low + high)

@@ -1,4 +1,4 @@
-"""The training photos at three resolutions, decoded once each and kept as bytes."""
+"""The training photos, decoded before the first step and kept as bytes, with their coarser levels."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ class Photos:
     def __init__(self, views: Sequence[View]) -> None:
         self._views = views
         self._kept: dict[tuple[int, int], UInt8[np.ndarray, "h w 3"]] = {}
+        for index, view in enumerate(views):
+            self._kept[index, 0] = _to_bytes(view.image())
 
     def __len__(self) -> int:
         return len(self._views)
@@ -45,3 +47,7 @@ class Photos:
             )
         pixels = self._kept[index, level]
         return camera.resized(pixels.shape[1], pixels.shape[0]), _TO_FLOAT[pixels]
+
+
+def _to_bytes(photo: Float32[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    return np.rint(np.clip(photo, 0, 1) * 255).astype(np.uint8)

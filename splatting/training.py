@@ -22,6 +22,7 @@ from splatting.cpu.ssim import SsimWorkspace, l1_dssim
 from splatting.cpu.threads import set_threads
 from splatting.photos import Photos
 from splatting.splats import Splats
+from splatting.warm_up import warm_up
 
 Report = Callable[[int, dict[str, Any]], Any]
 """Called after each step with its number and values; training stops early when it returns False."""
@@ -91,6 +92,7 @@ def train(
     set_threads(config.threads)
     photos = Photos(scene.train)
     state = state or initial_state(scene, config)
+    warm_up(state.splats.kernel)
     work, loss_work = pipeline.Workspace(), SsimWorkspace()
     psnr: float | None = None
     saved_at = state.seconds

@@ -54,7 +54,7 @@ class Frame:
     background: Float32[np.ndarray, "3"]
     records: Float32[np.ndarray, "n 16"]
     visible: np.ndarray
-    """Ids of the drawn splats, nearest first."""
+    """Ids of the drawn splats, rising: gradients are gathered in the order that parameters lie in."""
     pair_start: np.ndarray
     tile_start: np.ndarray
     splat_of: np.ndarray
@@ -114,29 +114,29 @@ def forward(
         splats.shN,
         degree,
         packed,
-        kernel.program,
         kernel.cutoff_table,
-        kernel.support**2,
         kernel.psi,
         records,
         depths,
         drawn,
     )
-    order = work.take("order", (n,), np.int32)
-    count = tiles.depth_order(
+    visible = work.take("visible", (n,), np.int32)
+    count = tiles.compact(drawn, visible)
+    visible = visible[:count]
+    order = work.take("order", (count,), np.int32)
+    tiles.depth_order(
         depths,
-        drawn,
+        visible,
         order,
-        work.take("keys", (n,), np.uint32),
-        work.take("scratch_order", (n,), np.int32),
-        work.take("scratch_keys", (n,), np.uint32),
+        work.take("keys", (count,), np.uint32),
+        work.take("scratch_order", (count,), np.int32),
+        work.take("scratch_keys", (count,), np.uint32),
     )
-    visible = order[:count]
     columns = -(-camera.width // s.TILE)
     rows = -(-camera.height // s.TILE)
     histogram = work.take("histogram", (tiles.CHUNKS, columns * rows), np.int64)
     pairs = work.take("pairs", (count,), np.int32)
-    tiles.count_tiles(records, visible, columns, rows, histogram, pairs)
+    tiles.count_tiles(records, visible, order, columns, rows, histogram, pairs)
     pair_start = work.take("pair_start", (count + 1,), np.int64)
     total = tiles.pair_offsets(pairs, pair_start)
     tile_start = work.take("tile_start", (columns * rows + 1,), np.int64)
@@ -144,7 +144,7 @@ def forward(
     splat_of = work.take("splat_of", (total,), np.int32)
     pair_of = work.take("pair_of", (total,), np.int64)
     tiles.fill_tiles(
-        records, visible, pair_start, columns, rows, histogram, splat_of, pair_of
+        records, visible, order, pair_start, columns, rows, histogram, splat_of, pair_of
     )
     shape = (camera.height, camera.width)
     frame = Frame(

@@ -13,7 +13,6 @@ import numpy as np
 from numba import njit, prange
 
 from splatting.cpu import screen as s
-from splatting.cpu.falloff import falloff_and_slope
 from splatting.cpu.spherical_harmonics import basis, basis_slope
 from splatting.cpu.threads import guarded
 from splatting.splats import SH_C0
@@ -26,6 +25,7 @@ NEAR = 0.01
 """Splats nearer than this depth are not drawn (scene units; gsplat's default)."""
 JACOBIAN_MARGIN = 0.3
 """x/z and y/z are clamped this many half fields of view outside the image when linearising."""
+LOG_255 = math.log(255.0)
 CHUNK = 256
 """Splats that share one scratch buffer."""
 
@@ -62,18 +62,11 @@ def _clamped_ray(ratio, focal, centre, size):  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _cut_off(opacity, program, table, support_q):  # type: ignore[no-untyped-def]
-    """q at which opacity * f(q) = 1/255: the table's value, then two Newton steps on the polynomial."""
-    threshold = 1.0 / (255.0 * opacity)
-    place = (threshold - 1.0 / 255.0) / (1.0 - 1.0 / 255.0) * (len(table) - 1)
+def _cut_off(opacity, table):  # type: ignore[no-untyped-def]
+    """q at which opacity * f(q) = 1/255, interpolated in log(255 opacity)."""
+    place = math.log(255.0 * opacity) / LOG_255 * (len(table) - 1)
     k = min(max(int(place), 0), len(table) - 2)
-    q = table[k] + (place - k) * (table[k + 1] - table[k])
-    for _ in range(2):
-        value, slope = falloff_and_slope(program, q)
-        if slope < -1e-9:
-            q -= (value - threshold) / slope
-        q = min(max(q, 0.0), support_q)
-    return q
+    return table[k] + (place - k) * (table[k + 1] - table[k])
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -130,9 +123,7 @@ def project(  # type: ignore[no-untyped-def]
     shN,
     degree,
     cam,
-    program,
     table,
-    support_q,
     psi,
     records,
     depths,
@@ -163,7 +154,7 @@ def project(  # type: ignore[no-untyped-def]
             yy = psi * (v[1, 0] ** 2 + v[1, 1] ** 2 + v[1, 2] ** 2) + LOW_PASS_PX2
             xy = psi * (v[0, 0] * v[1, 0] + v[0, 1] * v[1, 1] + v[0, 2] * v[1, 2])
             determinant = xx * yy - xy * xy
-            q_cut = _cut_off(opacity, program, table, support_q)
+            q_cut = _cut_off(opacity, table)
             half_width, half_height = math.sqrt(q_cut * xx), math.sqrt(q_cut * yy)
             u = cam[12] * x / z + cam[14]
             w = cam[13] * y / z + cam[15]

@@ -22,19 +22,27 @@ _DIGITS = 1 << _DIGIT_BITS
 
 
 @njit(nogil=True, cache=True)
-def depth_order(depths, drawn, order, keys, scratch_order, scratch_keys):  # type: ignore[no-untyped-def]
-    """Ids of the splats that are `drawn (n,)`, nearest first, into `order`; returns how many.
-
-    A stable least-significant-digit radix sort: the bits of a positive float32 rank as it does.
-    """
+def compact(drawn, visible):  # type: ignore[no-untyped-def]
+    """Ids where `drawn (n,)` is true into `visible`, rising; returns how many."""
     count = 0
     for i in range(len(drawn)):
         if drawn[i]:
-            order[count] = i
+            visible[count] = i
             count += 1
+    return count
+
+
+@njit(nogil=True, cache=True)
+def depth_order(depths, visible, order, keys, scratch_order, scratch_keys):  # type: ignore[no-untyped-def]
+    """Places in `visible (v,)` sorted by the splats' depth, nearest first, into `order (v,)`.
+
+    A stable least-significant-digit radix sort: the bits of a positive float32 rank as it does.
+    """
+    count = len(visible)
     bits = depths.view(np.uint32)
     for j in range(count):
-        keys[j] = bits[order[j]]
+        order[j] = j
+        keys[j] = bits[visible[j]]
     histogram = np.empty(_DIGITS, np.int64)
     for step in range(3):
         shift = np.uint32(step * _DIGIT_BITS)
@@ -52,11 +60,10 @@ def depth_order(depths, drawn, order, keys, scratch_order, scratch_keys):  # typ
             histogram[digit] = place + 1
             scratch_keys[place] = keys[j]
             scratch_order[place] = order[j]
-        # an odd number of passes: swap by copying, so that callers keep their buffers
+        # an odd number of passes: copied back, so that callers keep their buffers
         for j in range(count):
             keys[j] = scratch_keys[j]
             order[j] = scratch_order[j]
-    return count
 
 
 @njit(nogil=True, cache=True)
@@ -96,13 +103,13 @@ def _columns(record, row, columns):  # type: ignore[no-untyped-def]
 
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
-def count_tiles(records, visible, columns, rows, histogram, pairs):  # type: ignore[no-untyped-def]
-    """Tiles that each chunk of `visible` reaches, into `histogram (CHUNKS, tiles)`; `pairs (v,)` by splat."""
+def count_tiles(records, visible, order, columns, rows, histogram, pairs):  # type: ignore[no-untyped-def]
+    """Tiles reached by each chunk of `order`, into `histogram (CHUNKS, tiles)`; `pairs (v,)` by splat."""
     size = (len(visible) + CHUNKS - 1) // CHUNKS
     for chunk in prange(CHUNKS):
         histogram[chunk, :] = 0
         for j in range(chunk * size, min(len(visible), (chunk + 1) * size)):
-            record = records[visible[j]]
+            record = records[visible[order[j]]]
             touched = 0
             first_row, end_row = _rows(record, rows)
             for row in range(first_row, end_row):
@@ -110,7 +117,7 @@ def count_tiles(records, visible, columns, rows, histogram, pairs):  # type: ign
                 for column in range(first, end):
                     histogram[chunk, row * columns + column] += 1
                     touched += 1
-            pairs[j] = touched
+            pairs[order[j]] = touched
 
 
 @njit(nogil=True, cache=True)
@@ -129,14 +136,15 @@ def tile_offsets(histogram, tile_start):  # type: ignore[no-untyped-def]
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
 def fill_tiles(
-    records, visible, pair_start, columns, rows, histogram, splat_of, pair_of
+    records, visible, order, pair_start, columns, rows, histogram, splat_of, pair_of
 ):  # type: ignore[no-untyped-def]
     """Scatter every (tile, splat) pair: `splat_of (p,)` in tile order and `pair_of (p,)`, its row of gradients."""
     size = (len(visible) + CHUNKS - 1) // CHUNKS
     for chunk in prange(CHUNKS):
         for j in range(chunk * size, min(len(visible), (chunk + 1) * size)):
-            record = records[visible[j]]
-            pair = pair_start[j]
+            splat = visible[order[j]]
+            record = records[splat]
+            pair = pair_start[order[j]]
             first_row, end_row = _rows(record, rows)
             for row in range(first_row, end_row):
                 first, end = _columns(record, row, columns)
@@ -144,6 +152,6 @@ def fill_tiles(
                     tile = row * columns + column
                     place = histogram[chunk, tile]
                     histogram[chunk, tile] = place + 1
-                    splat_of[place] = visible[j]
+                    splat_of[place] = splat
                     pair_of[place] = pair
                     pair += 1

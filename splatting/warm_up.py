@@ -1,0 +1,50 @@
+"""Compiling ahead: one step on a handful of splats makes or loads all machine code, outside any timing."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from data.camera import Camera
+from splatting.cpu import adam, pipeline
+from splatting.cpu.cache import compile_lock
+from splatting.cpu.ssim import SsimWorkspace, l1_dssim
+from splatting.kernels import Kernel
+from splatting.splats import Splats
+
+_SIDE = 32
+
+
+def warm_up(kernel: Kernel, training: bool = True) -> float:
+    """Have the loops that draw (and train) with `kernel` ready; returns the seconds that took.
+
+    Seconds for the first kernel ever used by this user and version, a moment after that.
+    """
+    started = time.perf_counter()
+    few = Splats(
+        means=np.array([[0, 0, 2], [0.1, 0, 3]], np.float32),
+        log_scales=np.full((2, 3), -2, np.float32),
+        quats=np.tile(np.array([1, 0, 0, 0], np.float32), (2, 1)),
+        logit_opacities=np.zeros(2, np.float32),
+        sh0=np.zeros((2, 3), np.float32),
+        shN=np.zeros((2, 3, 3), np.float32),
+        kernel=kernel,
+    )
+    centre = _SIDE / 2
+    intrinsics = np.array(
+        [[_SIDE, 0, centre], [0, _SIDE, centre], [0, 0, 1]], np.float64
+    )
+    camera = Camera(intrinsics, np.eye(4), _SIDE, _SIDE)
+    work = pipeline.Workspace()
+    with compile_lock():
+        frame = pipeline.forward(work, few, camera, 1, np.zeros(3, np.float32))
+        if training:
+            d_rgb = work.take("d_rgb", frame.rgb.shape)
+            l1_dssim(frame.rgb, np.zeros_like(frame.rgb), 0.2, d_rgb, SsimWorkspace())
+            gradients = pipeline.backward(work, frame, d_rgb)
+            moments = np.zeros_like(few.means), np.zeros_like(few.means)
+            adam.adam(
+                few.means, *moments, gradients.means, gradients.visible, 0.0, 0.1, 0.1
+            )
+    return time.perf_counter() - started
