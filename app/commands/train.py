@@ -141,6 +141,8 @@ def train_and_save(
     import splatting
     from app.progress import TrainProgress
     from app.runs import MetricsLog
+    from splatting.checkpoint import save_splats
+    from splatting.export import save_ply
 
     given = {"max_splats": config.max_splats, "threads": config.threads}
     train_config = splatting.TrainConfig(
@@ -156,17 +158,22 @@ def train_and_save(
         def report(step: int, values: dict[str, Any]) -> bool:
             log.add(step, values)
             progress.update(step, values)
-            wanted = viewer.update(step, values) if viewer else True
+            wanted = viewer.update(step, values, lambda: stop) if viewer else True
             return wanted and not stop
 
         if viewer:
             viewer.begin_training()
-        result = splatting.train(scene, train_config, report)
+        result = splatting.train(
+            scene,
+            train_config,
+            report,
+            autosave=lambda state: save_splats(run.splats_path, state.splats),
+        )
     log.close()
     if viewer:
         viewer.end_training(result)
-    splatting.checkpoint.save_splats(run.splats_path, result.splats)
-    splatting.export.save_ply(run.ply_path, result.splats)
+    save_splats(run.splats_path, result.splats)
+    save_ply(run.ply_path, result.splats)
     return result
 
 

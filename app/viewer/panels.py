@@ -88,6 +88,7 @@ class Panel:
         self._psnr, self._loss = Curve(), Curve()
         self._charts: tuple | None = None
         self.stop_asked = False
+        self.paused = False
         server.gui.set_panel_label("Darb3D")
         self._summary = server.gui.add_html(self._html(), order=0)
 
@@ -110,16 +111,24 @@ class Panel:
         """Add progress, curves and the stop button."""
         gui = self._server.gui
         self._bar = gui.add_progress_bar(0.0, animated=True, order=1)
-        self._stop = gui.add_button("Stop and save", icon="player-stop", color="gray", order=2)
+        self._pause = gui.add_button("Pause", icon="player-pause", color="gray", order=2)
+        self._stop = gui.add_button("Stop and save", icon="player-stop", color="gray", order=3)
         self._charts = (
-            self._chart("PSNR on training views, dB", "#58a6ff", self._psnr, order=3),
-            self._chart("loss", "#f0883e", self._loss, order=4),
+            self._chart("PSNR on training views, dB", "#58a6ff", self._psnr, order=4),
+            self._chart("loss", "#f0883e", self._loss, order=5),
         )
+
+        @self._pause.on_click
+        def _(_event) -> None:
+            self.paused = not self.paused
+            self._pause.label = "Resume" if self.paused else "Pause"
+            self._pause.icon = "player-play" if self.paused else "player-pause"
+            self.say("paused" if self.paused else "training")
 
         @self._stop.on_click
         def _(_event) -> None:
             self.stop_asked = True
-            self._stop.disabled = True
+            self._stop.disabled = self._pause.disabled = True
             self.say("stopping")
 
     def update(self, step: int, values: dict) -> None:
@@ -131,7 +140,7 @@ class Panel:
         left = seconds_left(values)
         self._psnr.add(step, values["psnr"])
         self._loss.add(step, values["loss"])
-        if not self.stop_asked:
+        if not self.stop_asked and not self.paused:
             self._subtitle = "training"
         self.show(
             {
@@ -151,7 +160,7 @@ class Panel:
     def end_training(self, steps: int) -> None:
         """Training is over: nothing left to wait for, nothing left to stop."""
         self._bar.visible = False
-        self._stop.visible = False
+        self._stop.visible = self._pause.visible = False
         self._cells.pop("time left", None)
         self.say(f"done after {steps:,} steps")
 
@@ -164,7 +173,7 @@ class Panel:
     ) -> None:
         """Picture size, camera frustums, and a slider that jumps from photo to photo."""
         gui = self._server.gui
-        with gui.add_folder("View", order=5):
+        with gui.add_folder("View", order=6):
             if n_views:
                 view = gui.add_slider("photo", 1, n_views, 1, 1, hint="Stand where it was taken")
                 view.on_update(lambda event: on_view(int(view.value) - 1, event.client))
@@ -183,7 +192,7 @@ class Panel:
             axes=({**_AXIS, "size": 28}, {**_AXIS, "size": 46}),
             scales={"x": {"time": False}},
             legend={"show": False},
-            height=104,
+            height=96,
             order=order,
         )
 

@@ -9,6 +9,7 @@ import contextlib
 import io
 import os
 import socket
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -127,6 +128,10 @@ class Viewer:
             return ""
         return f"from your own machine: ssh -L {self.port}:127.0.0.1:{self.port} <this machine>"
 
+    def clients(self) -> dict[int, ClientHandle]:
+        """The open pages."""
+        return self._server.get_clients()
+
     def show_scene(self, scene: Scene) -> None:
         """Start at the first training view, with the scene upright; offer the cameras."""
         views = scene.train + scene.test
@@ -148,18 +153,25 @@ class Viewer:
         self._stage.pace.share = TRAINING_SHARE
         self.panel.begin_training()
 
-    def update(self, step: int, values: dict) -> bool:
-        """Take the report of a step; False when someone pressed the stop button."""
+    def update(self, step: int, values: dict, stop: Callable[[], object] = bool) -> bool:
+        """Take the report of a step; False when someone pressed the stop button.
+
+        Returns late while the pause button is down, unless `stop()` turns true.
+        """
         self._stage.put(values["live"], live=True)
         self.panel.update(step, values)
+        if self.panel.paused:
+            self._stage.pace.share = 1.0
+            while self.panel.paused and not self.panel.stop_asked and not stop():
+                time.sleep(0.05)
+            self._stage.pace.share = TRAINING_SHARE
         return not self.panel.stop_asked
 
     def end_training(self, result: Any) -> None:
         """Training is over: its last splats, and all the time there is for looking."""
         self._stage.pace.share = 1.0
         self.panel.end_training(result.steps)
-        self._stage.put(result.splats)
-        self._wake_all()
+        self.show_splats(result.splats)
 
     def show_finished(self, splats: Any, scene: Scene | None) -> None:
         """Splats that no longer change, with the cameras of their scene where it is known."""
@@ -168,6 +180,10 @@ class Viewer:
         else:
             self.show_scene(scene)
         self.panel.show({"splats": f"{len(splats):,}", "SH degree": str(splats.sh_degree)})
+        self.show_splats(splats)
+
+    def show_splats(self, splats: Any) -> None:
+        """Put splats on stage that no longer change."""
         self._stage.put(splats)
         self._wake_all()
 
