@@ -13,11 +13,11 @@ from app.viewer.panels import format_duration, seconds_left
 PLAIN_EVERY_S = 5.0
 
 
-def describe(step: int, values: dict[str, Any]) -> str:
-    """One line of numbers: step, loss, PSNR, splats, speed, time left."""
+def describe(values: dict[str, Any]) -> str:
+    """One line of numbers: loss, PSNR, splats, speed, time left."""
     left = seconds_left(values)
     return (
-        f"step {step}  loss {values['loss']:.4f}  PSNR {values['psnr']:.2f} dB  "
+        f"loss {values['loss']:.4f}  PSNR {values['psnr']:.2f}  "
         f"{values['splats']:,} splats  {values['steps_per_second']:.1f} steps/s  "
         f"{format_duration(left) if left is not None else '-:--'} left"
     )
@@ -32,12 +32,13 @@ class TrainProgress:
         self._next_line = time.monotonic() + PLAIN_EVERY_S
         if console.is_terminal:
             self._bar = Progress(
-                BarColumn(bar_width=24),
+                BarColumn(bar_width=None),
                 TextColumn("{task.percentage:>3.0f}%  {task.description}"),
                 console=console,
+                expand=True,
                 refresh_per_second=4,
             )
-            self._task = self._bar.add_task("compiling", total=1.0)
+            self._task = self._bar.add_task("compiling (the first time takes a minute)", total=1.0)
 
     def __enter__(self) -> TrainProgress:
         if self._bar:
@@ -54,8 +55,8 @@ class TrainProgress:
             self._bar.update(
                 self._task,
                 completed=min(1.0, values["progress"]),
-                description=describe(step, values),
+                description=describe(values),
             )
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + PLAIN_EVERY_S
-            self._console.print(describe(step, values), highlight=False, soft_wrap=True)
+            self._console.print(f"step {step}  {describe(values)}")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from viser import ClientHandle
 
     from data.camera import Camera
-    from data.scene import Scene
+    from data.scene import Scene, View
 
 DEFAULT_PORT = 8080
 TRAINING_SHARE = 0.25
@@ -90,8 +90,13 @@ class Viewer:
         host: str = "127.0.0.1",
         render: Callable[[Any, Camera], Any] | None = None,
     ) -> None:
-        import viser
-
+        try:
+            import viser
+        except ImportError as error:
+            raise UserError(
+                f"the page needs the package viser, found: {error}; "
+                "pip install viser, or train with --no-viewer"
+            ) from error
         if render is None:
             import splatting
 
@@ -106,6 +111,7 @@ class Viewer:
             raise UserError(f"--port: {port} on {host} was taken a moment ago; choose another")
         self._stage = Stage(render)
         self._workers: dict[int, RenderWorker] = {}
+        self._views: list[View] = []
         self._poses: list[Pose] = []
         self._frustums: list = []
         self._server.gui.configure_theme(
@@ -134,12 +140,12 @@ class Viewer:
 
     def show_scene(self, scene: Scene) -> None:
         """Start at the first training view, with the scene upright; offer the cameras."""
-        views = scene.train + scene.test
+        views = [*scene.train, *scene.test]
         cameras = [view.camera for view in views]
         distances = [orbit_distance(camera, scene.points.xyz) for camera in cameras]
         self._poses = [pose_from_camera(*pair) for pair in zip(cameras, distances, strict=True)]
+        self._views, self._frustum_size = views, 0.12 * float(np.median(distances))
         self._start_at(self._poses[0], up_direction(cameras))
-        self._add_frustums(scene, 0.12 * float(np.median(distances)))
         self._add_controls(len(views))
 
     def show_cloud(self, xyz_world: np.ndarray) -> None:
@@ -200,20 +206,18 @@ class Viewer:
         start.position, start.look_at, start.up = pose.position, pose.look_at, pose.up
         start.fov = pose.fov_y_rad
 
-    def _add_frustums(self, scene: Scene, size: float) -> None:
-        views = scene.train + scene.test
-        for index, (view, pose) in enumerate(zip(views, self._poses, strict=True)):
+    def _add_frustums(self) -> None:
+        for index, (view, pose) in enumerate(zip(self._views, self._poses, strict=True)):
             frustum = self._server.scene.add_camera_frustum(
                 f"/cameras/{index}",
                 fov=pose.fov_y_rad,
                 aspect=view.camera.width / view.camera.height,
-                scale=size,
+                scale=self._frustum_size,
                 thickness=1.5,
                 thickness_units="screen",
                 color=TEST_COLOUR if view.split == "test" else TRAIN_COLOUR,
                 wxyz=pose.wxyz,
                 position=pose.position,
-                visible=False,
             )
             frustum.on_click(lambda event, index=index: self._stand_at(index, event.client))
             self._frustums.append(frustum)
@@ -227,6 +231,8 @@ class Viewer:
 
     def _set_frustums(self, visible: bool) -> None:
         self._stage.with_depth = visible
+        if visible and not self._frustums:
+            self._add_frustums()
         for frustum in self._frustums:
             frustum.visible = visible
         self._wake_all()
