@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float32
 
+from data.camera import Camera
 from data.errors import UserError
 from data.scene import Scene
-from splatting import densification, kernels, splats
+from splatting import densification
 from splatting.config import TrainConfig
-from splatting.cpu import adam, pipeline
-from splatting.cpu.ssim import SsimWorkspace, l1_dssim
+from splatting.cpu import adam, pipeline, ssim
 from splatting.cpu.threads import set_threads
 from splatting.photos import Photos
 from splatting.splats import Splats
+from splatting.training_state import TrainingState, initial_state, progress
 from splatting.warm_up import warm_up
 
 Report = Callable[[int, dict[str, Any]], Any]
@@ -31,18 +33,12 @@ MEASURE_EVERY = 10
 """Steps between two measurements of the training PSNR: one costs as much as a small stage."""
 
 
-@dataclass
-class TrainingState:
-    """Everything that the next step depends on, beside the scene and the configuration."""
+class Buffers:
+    """Memory of a step, reused by the next."""
 
-    splats: Splats
-    moments: densification.Moments
-    statistics: densification.ScreenStatistics
-    generator: np.random.Generator
-    step: int = 0
-    seconds: float = 0.0
-    queue: list[int] = field(default_factory=list)
-    """Training views still to come in this round, last first."""
+    def __init__(self) -> None:
+        self.frame = pipeline.Workspace()
+        self.loss = ssim.SsimWorkspace()
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,26 +48,6 @@ class TrainResult:
     splats: Splats
     steps: int
     seconds: float
-
-
-def initial_state(scene: Scene, config: TrainConfig) -> TrainingState:
-    """The state before the first step: splats at the scene's points."""
-    start = splats.from_points(
-        scene.points, kernels.get(config.kernel), config.sh_degree
-    )
-    return TrainingState(
-        splats=start,
-        moments=densification.new_moments(start),
-        statistics=densification.ScreenStatistics.empty(len(start)),
-        generator=np.random.default_rng(config.seed),
-    )
-
-
-def progress(state: TrainingState, config: TrainConfig) -> float:
-    """Share of the training that is done, 0 to 1."""
-    if config.steps is not None:
-        return min(1.0, state.step / config.steps)
-    return min(1.0, state.seconds / (60.0 * (config.minutes or 5.0)))
 
 
 def train(
@@ -93,35 +69,22 @@ def train(
     photos = Photos(scene.train)
     state = state or initial_state(scene, config)
     warm_up(state.splats.kernel)
-    work, loss_work = pipeline.Workspace(), SsimWorkspace()
+    buffers = Buffers()
     psnr: float | None = None
     saved_at = state.seconds
     while (done := progress(state, config)) < 1.0:
         started = time.perf_counter()
         level = sum(done < until for until in config.coarse_until)
         camera, photo = photos.take(_next_view(state, len(photos)), level)
-        degree = min(config.sh_degree, sum(done >= begin for begin in config.sh_from))
-        frame = pipeline.forward(
-            work, state.splats, camera, degree, np.array(config.background)
-        )
-        d_rgb = work.take("d_rgb", frame.rgb.shape)
-        loss, _, _ = l1_dssim(frame.rgb, photo, config.dssim_weight, d_rgb, loss_work)
-        gradients = pipeline.backward(work, frame, d_rgb)
-        state.step += 1
-        _adam_step(state, gradients, _rates(config, done, scene.radius))
-        if done < config.refine_until:
-            state.statistics.add(
-                frame.visible, gradients.screen, camera.width, camera.height
-            )
+        loss, rgb = step(state, config, camera, photo, done, scene.radius, buffers)
         if state.step % MEASURE_EVERY == 0 or psnr is None:
-            error = float(np.mean((np.clip(frame.rgb, 0, 1) - photo) ** 2))
+            error = float(np.mean((np.clip(rgb, 0, 1) - photo) ** 2))
             now = -10.0 * float(np.log10(max(error, 1e-12)))
             psnr = now if psnr is None else 0.9 * psnr + 0.1 * now
         if state.step % config.refine_every == 0:
             if config.refine_from <= done < config.refine_until:
                 refine(state, config)
-        elapsed = time.perf_counter() - started
-        state.seconds += elapsed
+        state.seconds += time.perf_counter() - started
         if report is not None:
             values = {
                 "loss": loss,
@@ -138,6 +101,33 @@ def train(
             autosave(state)
             saved_at = state.seconds
     return TrainResult(state.splats, state.step, state.seconds)
+
+
+def step(
+    state: TrainingState,
+    config: TrainConfig,
+    camera: Camera,
+    photo: Float32[np.ndarray, "h w 3"],
+    done: float,
+    radius: float,
+    buffers: Buffers,
+) -> tuple[float, Float32[np.ndarray, "h w 3"]]:
+    """One optimiser step on one photo at progress `done`; returns the loss and what was drawn before it."""
+    degree = min(config.sh_degree, sum(done >= begin for begin in config.sh_from))
+    background = np.array(config.background, np.float32)
+    frame = pipeline.forward(buffers.frame, state.splats, camera, degree, background)
+    d_rgb = buffers.frame.take("d_rgb", frame.rgb.shape)
+    loss, _, _ = ssim.l1_dssim(
+        frame.rgb, photo, config.dssim_weight, d_rgb, buffers.loss
+    )
+    gradients = pipeline.backward(buffers.frame, frame, d_rgb)
+    state.step += 1
+    _adam_step(state, gradients, _rates(config, done, radius))
+    if done < config.refine_until:
+        state.statistics.add(
+            frame.visible, gradients.screen, camera.width, camera.height
+        )
+    return loss, frame.rgb
 
 
 def refine(state: TrainingState, config: TrainConfig) -> None:

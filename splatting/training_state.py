@@ -1,0 +1,97 @@
+"""Everything that the next training step depends on, beside scene and configuration, and how it packs into arrays."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from data.errors import UserError
+from data.scene import Scene
+from splatting import densification, kernels, splats
+from splatting.config import TrainConfig
+from splatting.splats import PARAMETERS, Splats
+
+
+@dataclass
+class TrainingState:
+    """Splats, optimiser, density control, random numbers and the clock."""
+
+    splats: Splats
+    moments: densification.Moments
+    statistics: densification.ScreenStatistics
+    generator: np.random.Generator
+    step: int = 0
+    seconds: float = 0.0
+    """Time spent in the loop so far; schedules by minutes follow it."""
+    queue: list[int] = field(default_factory=list)
+    """Training views still to come in this round, last first."""
+
+
+def initial_state(scene: Scene, config: TrainConfig) -> TrainingState:
+    """The state before the first step: splats at the scene's points."""
+    start = splats.from_points(
+        scene.points, kernels.get(config.kernel), config.sh_degree
+    )
+    return TrainingState(
+        splats=start,
+        moments=densification.new_moments(start),
+        statistics=densification.ScreenStatistics.empty(len(start)),
+        generator=np.random.default_rng(config.seed),
+    )
+
+
+def progress(state: TrainingState, config: TrainConfig) -> float:
+    """Share of the training that is done, 0 to 1."""
+    if config.steps is not None:
+        return min(1.0, state.step / config.steps)
+    return min(1.0, state.seconds / (60.0 * (config.minutes or 5.0)))
+
+
+def pack(state: TrainingState) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Arrays and text that `checkpoint.save_state` stores; `unpack` gives the same state back, bit for bit."""
+    arrays = dict(state.splats.arrays())
+    for name, (first, second) in state.moments.items():
+        arrays[f"first.{name}"], arrays[f"second.{name}"] = first, second
+    arrays["pull"], arrays["views"] = state.statistics.pull, state.statistics.views
+    text = {
+        "kernel": state.splats.kernel.name,
+        "generator": json.dumps(state.generator.bit_generator.state),
+        "step": str(state.step),
+        "seconds": repr(state.seconds),
+        "queue": json.dumps(state.queue),
+    }
+    return arrays, text
+
+
+def unpack(arrays: dict[str, np.ndarray], text: dict[str, Any]) -> TrainingState:
+    """The state that `pack` took apart; UserError when a part is missing."""
+    try:
+        parameters = {name: arrays[name] for name in PARAMETERS}
+        generator = np.random.default_rng()
+        generator.bit_generator.state = json.loads(text["generator"])
+        return TrainingState(
+            splats=Splats(**parameters, kernel=kernels.get(text["kernel"])),
+            moments={
+                n: (arrays[f"first.{n}"], arrays[f"second.{n}"]) for n in PARAMETERS
+            },
+            statistics=densification.ScreenStatistics(arrays["pull"], arrays["views"]),
+            generator=generator,
+            step=int(text["step"]),
+            seconds=float(text["seconds"]),
+            queue=json.loads(text["queue"]),
+        )
+    except KeyError as missing:
+        raise UserError(
+            f"expected a training state, found no {missing} in it; start again without --resume"
+        ) from None
+
+
+def snapshot(state: TrainingState) -> Splats:
+    """The splats as they are now, copied: training goes on in the arrays themselves."""
+    return replace(
+        state.splats,
+        **{name: array.copy() for name, array in state.splats.arrays().items()},
+    )
