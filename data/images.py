@@ -1,0 +1,123 @@
+"""Photos: decoding, undistortion as COLMAP's, and area averaging."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Shaped, UInt8
+from PIL import Image
+
+from data.camera import Camera
+from data.errors import UserError
+from data.lenses import Lens, project, undistorted_camera
+
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
+"""What Pillow raises for broken files of its many formats."""
+
+
+def photo_size(path: Path) -> tuple[int, int, bool]:
+    """Width, height and whether there is an alpha channel, from the header of a photo."""
+    with _open(path) as photo:
+        return *photo.size, photo.mode in ("RGBA", "LA", "PA") or "transparency" in photo.info
+
+
+def read_photo(path: Path) -> UInt8[np.ndarray, "h w 3"]:
+    """The pixels of a photo as stored: no EXIF rotation (COLMAP ignores it too).
+
+    Straight alpha is composited on black; grey and 16-bit photos become 8-bit RGB.
+    """
+    with _open(path) as photo:
+        try:
+            if photo.mode in ("RGBA", "LA", "PA") or "transparency" in photo.info:
+                rgba = np.asarray(photo.convert("RGBA"), np.float32)
+                return np.rint(rgba[..., :3] * (rgba[..., 3:] / 255)).astype(np.uint8)
+            if photo.mode.startswith("I"):
+                grey = np.clip(np.asarray(photo, np.float64) / 257, 0, 255)
+                return np.repeat(np.rint(grey).astype(np.uint8)[..., None], 3, axis=2)
+            return np.asarray(photo.convert("RGB"))
+        except _BROKEN as error:
+            raise _broken(path, error) from None
+
+
+def undistort(
+    photo: UInt8[np.ndarray, "h w 3"], lens: Lens
+) -> tuple[UInt8[np.ndarray, "h2 w2 3"], Camera]:
+    """The photo as the pinhole `undistorted_camera(lens)` sees it, and that pinhole.
+
+    Bilinear and rounded to bytes, as COLMAP's `undistort_image`; pixels that the photo does not
+    show are black. A camera less than half as large as the photo is reached by area averaging.
+    """
+    from scipy.ndimage import map_coordinates
+
+    camera = undistorted_camera(lens)
+    small = min(camera.width / lens.width, camera.height / lens.height) < 0.5
+    target = camera.resized(lens.width, lens.height) if small else camera
+    x = (np.arange(target.width) + 0.5 - target.K[0, 2]) / target.K[0, 0]
+    y = (np.arange(target.height) + 0.5 - target.K[1, 2]) / target.K[1, 1]
+    uv = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
+    columns, rows = project(lens, uv).T - 0.5
+    seen = (columns >= 0) & (columns < lens.width - 1) & (rows >= 0) & (rows < lens.height - 1)
+    where = np.where(seen, [rows, columns], 0.0)
+    flat = np.stack(
+        [map_coordinates(photo[..., c], where, np.float32, order=1) for c in range(3)], -1
+    )
+    flat = np.where(seen[:, None], np.rint(flat), 0).reshape(target.height, target.width, 3)
+    if small:
+        flat = np.rint(area_average(flat, camera.width, camera.height))
+    return flat.astype(np.uint8), camera
+
+
+def area_average(
+    photo: Shaped[np.ndarray, "h w c"], width: int, height: int
+) -> Float32[np.ndarray, "h2 w2 c"]:
+    """The photo shrunk to `width` x `height`, each new pixel the exact mean of the area it covers.
+
+    Values keep their range; the size need not divide evenly.
+
+    >>> area_average(np.array([[[0.0], [3.0], [6.0]]]), 2, 1)[0, :, 0]
+    array([1., 5.], dtype=float32)
+    """
+    rows, columns = photo.shape[:2]
+    if height > rows or width > columns:
+        raise ValueError(f"expected at most {columns}x{rows}, got {width}x{height}")
+    shrunk = sum(weight[:, None, None] * photo[index] for index, weight in _box_taps(rows, height))
+    shrunk = sum(
+        weight[None, :, None] * shrunk[:, index] for index, weight in _box_taps(columns, width)
+    )
+    return np.asarray(shrunk, np.float32)
+
+
+def _box_taps(old: int, new: int) -> list[tuple[np.ndarray, Float32[np.ndarray, "new"]]]:
+    """Pixels and weights of each tap of a box filter, in whole numbers of 1 / new of a pixel."""
+    start = np.arange(new) * old
+    first = start // new
+    taps = []
+    for offset in range(-(-old // new) + 1):
+        pixel = first + offset
+        covered = np.minimum(start + old, (pixel + 1) * new) - np.maximum(start, pixel * new)
+        if (covered > 0).any():
+            weight = np.maximum(covered, 0) / old
+            taps.append((np.minimum(pixel, old - 1), weight.astype(np.float32)))
+    return taps
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return Image.open(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: expected a photo, found no file") from None
+    except (*_BROKEN, Image.DecompressionBombError) as error:
+        raise _broken(path, error) from None
+
+
+def _broken(path: Path, error: Exception) -> UserError:
+    reason = str(error).replace(f" {str(path)!r}", "")
+    return UserError(
+        f"{path}: expected a readable photo, found a broken one ({reason}); replace it or remove it"
+    )

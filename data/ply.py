@@ -1,0 +1,100 @@
+"""The vertices of a PLY file, by property name; the one place that uses plyfile."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from data.errors import UserError
+
+
+def read_vertices(path: str | Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """The scalar vertex properties of a PLY file (name -> n values) and its header comments.
+
+    Values come as stored, NaN included. Raises `UserError` for a missing, foreign or broken file.
+    """
+    path = Path(path)
+    _check_header(path)
+    import plyfile
+
+    try:
+        file = plyfile.PlyData.read(str(path), mmap=False)
+        vertex = file["vertex"]
+        columns = {
+            prop.name: np.array(vertex[prop.name])
+            for prop in vertex.properties
+            if not isinstance(prop, plyfile.PlyListProperty)
+        }
+    except (plyfile.PlyParseError, ValueError, KeyError, OSError, MemoryError) as error:
+        raise UserError(
+            f"{path}: expected a complete PLY file, found a broken one ({error}); write or "
+            "download it again"
+        ) from None
+    return columns, tuple(file.comments)
+
+
+def write_vertices(
+    path: str | Path, columns: Mapping[str, np.ndarray], comments: Sequence[str] = ()
+) -> None:
+    """Write a binary little-endian PLY whose one element is `vertex` with these properties.
+
+    The file appears complete or not at all: it is written beside `path`, flushed to the disk and
+    then renamed.
+    """
+    import plyfile
+
+    path = Path(path)
+    count = {len(column) for column in columns.values()}
+    if len(count) != 1:
+        raise ValueError(f"expected columns of one length, got {sorted(count)}")
+    layout = [
+        (name, np.asarray(column).dtype.newbyteorder("<")) for name, column in columns.items()
+    ]
+    rows = np.empty(count.pop(), layout)
+    for name, column in columns.items():
+        rows[name] = column
+    element = plyfile.PlyElement.describe(rows, "vertex")
+    file = plyfile.PlyData([element], byte_order="<", comments=list(comments))
+    handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            file.write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(draft, 0o666 & ~_umask())
+        os.replace(draft, path)
+    except BaseException:
+        os.unlink(draft)
+        raise
+
+
+def _check_header(path: Path) -> None:
+    """Refuse what is no PLY, and a vertex count that the file cannot hold, before memory is taken."""
+    try:
+        with open(path, "rb") as stream:
+            head = stream.read(1 << 16)
+            size = os.fstat(stream.fileno()).st_size
+    except OSError as error:
+        raise UserError(f"{path}: expected a PLY file, found: {error.strerror}") from None
+    if not re.match(rb"ply\r?\n", head) or b"end_header" not in head:
+        raise UserError(f"{path}: expected a PLY file, found something else (no PLY header)")
+    count = re.search(rb"element\s+vertex\s+(\d+)", head)
+    if count is None:
+        raise UserError(f"{path}: expected a PLY file with vertices, found no element `vertex`")
+    if int(count.group(1)) > size:
+        raise UserError(
+            f"{path}: expected {int(count.group(1))} vertices, found a file of {size} bytes; it is "
+            "cut short, write or download it again"
+        )
+
+
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
