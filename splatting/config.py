@@ -1,4 +1,5 @@
-"""TrainConfig: every choice of a training run, with its reason; each field is an option of the command line."""
+"""TrainConfig: every choice of a training run, with its reason; each field is an option of the
+command line."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ class TrainConfig:
     dssim_weight: float = 0.2
     """Share of D-SSIM in the loss; the rest is L1 (3DGS)."""
     means_rate: float = 1.6e-4
-    """Adam's rate of positions at the start, times the scene's radius; falls a hundredfold (3DGS)."""
+    """Adam's rate of positions at the start, times the scene's radius; falls a hundredfold
+    (3DGS)."""
     scales_rate: float = 5e-3
     quats_rate: float = 1e-3
     opacities_rate: float = 5e-2

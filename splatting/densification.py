@@ -1,9 +1,12 @@
 """Adaptive density control as pure edits on (splats, optimiser moments), exact for every kernel.
 
 A splat whose screen position is pulled hard, in whatever directions, covers detail that it cannot
-show: it is replaced by two. On the screen its kernel has variance c sigma^2 along an axis, where c = psi
-times the kernel's screen variance (1 for the Gaussian). Two halves of sigma / 2 at +- sqrt(3 c) sigma / 2
-along the longest axis, of the same opacity, have the same mass, centre and second moments: seen from
+show: it is replaced by two. On the screen its kernel has variance c sigma^2 along an axis, where c
+= psi
+times the kernel's screen variance (1 for the Gaussian). Two halves of sigma / 2 at +- sqrt(3 c)
+sigma / 2
+along the longest axis, of the same opacity, have the same mass, centre and second moments: seen
+from
 farther away the picture stays as it was, whatever the kernel.
 """
 
@@ -39,7 +42,8 @@ class ScreenStatistics:
     def add(
         self, visible: np.ndarray, screen: np.ndarray, width: int, height: int
     ) -> None:
-        """Account for one view's `screen (v, 4)` gradients; half image sizes make resolutions comparable."""
+        """Account for one view's `screen (v, 4)` gradients; half image sizes make resolutions
+        comparable."""
         pull = np.hypot(screen[:, 2] * (0.5 * width), screen[:, 3] * (0.5 * height))
         self.pull[visible] += pull
         self.views[visible] += 1.0
@@ -70,7 +74,8 @@ def prune(
 def split(
     splats: Splats, moments: Moments, chosen: np.ndarray
 ) -> tuple[Splats, Moments]:
-    """Each `chosen` splat (indices) replaced by two along its longest axis; children follow at the end.
+    """Each `chosen` splat (indices) replaced by two along its longest axis; children follow at the
+    end.
 
     Mass, centre and second moments of the kernel as a density are kept exactly (see the module).
     """

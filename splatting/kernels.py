@@ -1,4 +1,5 @@
-"""Decaying radial basis functions as data: the closed form, its constants and the polynomial that fast loops run.
+"""Decaying radial basis functions as data: the closed form, its constants and the polynomial that
+fast loops run.
 
 A kernel f(q) of the squared Mahalanobis distance q = d^2 replaces the Gaussian exp(-q / 2) of
 splatting (DARB-Splatting, arXiv 2501.12369). Everything that a back end needs is derived here from
@@ -35,9 +36,11 @@ class Kernel:
     support: float
     """Radius in sigmas beyond which nothing is drawn."""
     closed_form: ClosedForm
-    """`closed_form(q, xp)` for float arrays of numpy or torch (`xp`): the definition, used by the oracle."""
+    """`closed_form(q, xp)` for float arrays of numpy or torch (`xp`): the definition, used by the
+    oracle."""
     psi: float
-    """Per-axis variance of f as a 3D density; multiplies the projected covariance (paper, section 3)."""
+    """Per-axis variance of f as a 3D density; multiplies the projected covariance (paper, section
+    3)."""
     screen_mass: float
     """Integral of f over the plane of unit covariance, divided by 2 pi (1 for the Gaussian)."""
     screen_variance: float
@@ -49,7 +52,8 @@ class Kernel:
     max_error: float
     """Largest |polynomial - closed form| on the support, evaluated in float32 as the loops do."""
     cutoff_table: Float64[np.ndarray, "1024"]
-    """q at which f falls to exp(-l), for l evenly spaced from 0 to log 255; linear in l for the Gaussian."""
+    """q at which f falls to exp(-l), for l evenly spaced from 0 to log 255; linear in l for the
+    Gaussian."""
 
     @property
     def degree(self) -> int:
@@ -99,7 +103,8 @@ def raised_cosine(q: Any, xp: Any) -> Any:
 def build(
     name: str, closed_form: ClosedForm, support: float, moments_support: float
 ) -> Kernel:
-    """Derive a kernel's constants and polynomial; `moments_support` bounds the integrals of psi and mass."""
+    """Derive a kernel's constants and polynomial; `moments_support` bounds the integrals of psi
+    and mass."""
     psi, mass, variance = _moments(closed_form, moments_support)
     coefficients, error = _fit(closed_form, support)
     return Kernel(
@@ -117,7 +122,8 @@ def build(
 
 
 def _moments(closed_form: ClosedForm, support: float) -> tuple[float, float, float]:
-    """psi = (1/3) Int r^4 f / Int r^2 f, mass = Int r f, variance = (1/2) Int r^3 f / Int r f (Gauss-Legendre)."""
+    """psi = (1/3) Int r^4 f / Int r^2 f, mass = Int r f, variance = (1/2) Int r^3 f / Int r f
+    (Gauss-Legendre)."""
     nodes, weights = np.polynomial.legendre.leggauss(200)
     r = 0.5 * support * (nodes + 1.0)
     f = closed_form(r * r, np) * weights * 0.5 * support
@@ -127,7 +133,8 @@ def _moments(closed_form: ClosedForm, support: float) -> tuple[float, float, flo
 
 
 def _fit(closed_form: ClosedForm, support: float) -> tuple[tuple[float, ...], float]:
-    """The polynomial in q of least degree within the tolerance: Chebyshev interpolation, checked in float32."""
+    """The polynomial in q of least degree within the tolerance: Chebyshev interpolation, checked
+    in float32."""
     from numpy.polynomial import Chebyshev, Polynomial
 
     domain = (0.0, support**2)
@@ -142,8 +149,8 @@ def _fit(closed_form: ClosedForm, support: float) -> tuple[tuple[float, ...], fl
         if error <= _FIT_TOLERANCE:
             return tuple(float(c) for c in coefficients), error
     raise ValueError(
-        f"expected a falloff within {_FIT_TOLERANCE:g} of a polynomial in q of degree <= {_MAX_DEGREE},"
-        f" found an error of {error:.2g}"
+        f"expected a falloff within {_FIT_TOLERANCE:g} of a polynomial in q"
+        f" of degree <= {_MAX_DEGREE}, found an error of {error:.2g}"
     )
 
 
@@ -194,7 +201,8 @@ def names() -> tuple[str, ...]:
 
 @functools.cache
 def get(name: str) -> Kernel:
-    """The kernel called `name`; KeyError-free: an unknown one is a `UserError` that lists the known."""
+    """The kernel called `name`; KeyError-free: an unknown one is a `UserError` that lists the
+    known."""
     if name not in _BUILDERS:
         from data.errors import UserError
 

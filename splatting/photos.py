@@ -1,4 +1,5 @@
-"""The training photos, decoded before the first step and kept as bytes, with their coarser levels."""
+"""The training photos, decoded before the first step and kept as bytes, with their coarser
+levels."""
 
 from __future__ import annotations
 

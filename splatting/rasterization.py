@@ -32,7 +32,8 @@ def render(
     background: Sequence[float] = (0.0, 0.0, 0.0),
     sh_degree: int | None = None,
 ) -> RenderOutput:
-    """`splats` as `camera` sees them, on the CPU, harmonics up to `sh_degree` (all that are stored).
+    """`splats` as `camera` sees them, on the CPU, harmonics up to `sh_degree` (all that are
+    stored).
 
     May be called from several threads at once; each keeps its own buffers.
     """

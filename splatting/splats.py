@@ -1,4 +1,5 @@
-"""Splats: the stored, unconstrained parameters of a scene, and how they start from a point cloud."""
+"""Splats: the stored, unconstrained parameters of a scene, and how they start from a point
+cloud."""
 
 from __future__ import annotations
 

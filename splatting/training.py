@@ -1,6 +1,8 @@
-"""train(): from a scene to splats. One step is draw, loss, backward, Adam; every so often density control.
+"""train(): from a scene to splats. One step is draw, loss, backward, Adam; every so often density
+control.
 
-The loop does no input or output: it reports through a callable and hands its whole state to another,
+The loop does no input or output: it reports through a callable and hands its whole state to
+another,
 which may save it. A state that was saved continues as if it had never stopped.
 """
 
@@ -81,9 +83,9 @@ def train(
             error = float(np.mean((np.clip(rgb, 0, 1) - photo) ** 2))
             now = -10.0 * float(np.log10(max(error, 1e-12)))
             psnr = now if psnr is None else 0.9 * psnr + 0.1 * now
-        if state.step % config.refine_every == 0:
-            if config.refine_from <= done < config.refine_until:
-                refine(state, config)
+        growing = config.refine_from <= done < config.refine_until
+        if growing and state.step % config.refine_every == 0:
+            refine(state, config)
         state.seconds += time.perf_counter() - started
         if report is not None:
             values = {
@@ -112,7 +114,8 @@ def step(
     radius: float,
     buffers: Buffers,
 ) -> tuple[float, Float32[np.ndarray, "h w 3"]]:
-    """One optimiser step on one photo at progress `done`; returns the loss and what was drawn before it."""
+    """One optimiser step on one photo at progress `done`; returns the loss and what was drawn
+    before it."""
     degree = min(config.sh_degree, sum(done >= begin for begin in config.sh_from))
     background = np.array(config.background, np.float32)
     frame = pipeline.forward(buffers.frame, state.splats, camera, degree, background)

@@ -1,4 +1,5 @@
-"""Everything that the next training step depends on, beside scene and configuration, and how it packs into arrays."""
+"""Everything that the next training step depends on, beside scene and configuration, and how it
+packs into arrays."""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ def progress(state: TrainingState, config: TrainConfig) -> float:
 
 
 def pack(state: TrainingState) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Arrays and text that `checkpoint.save_state` stores; `unpack` gives the same state back, bit for bit."""
+    """Arrays and text that `checkpoint.save_state` stores; `unpack` gives the same state back, bit
+    for bit."""
     arrays = dict(state.splats.arrays())
     for name, (first, second) in state.moments.items():
         arrays[f"first.{name}"], arrays[f"second.{name}"] = first, second

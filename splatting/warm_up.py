@@ -1,4 +1,5 @@
-"""Compiling ahead: one step on a handful of splats makes or loads all machine code, outside any timing."""
+"""Compiling ahead: one step on a handful of splats makes or loads all machine code, outside any
+timing."""
 
 from __future__ import annotations
 

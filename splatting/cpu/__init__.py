@@ -1,4 +1,5 @@
-"""The CPU back end in numba: projection, tiles, compositing, SSIM and Adam, each forward beside its backward."""
+"""The CPU back end in numba: projection, tiles, compositing, SSIM and Adam, each forward beside
+its backward."""
 
 from __future__ import annotations
 

@@ -14,8 +14,9 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-15
 
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
-def adam(parameters, first, second, gradients, visible, rate, bias1, bias2):  # type: ignore[no-untyped-def]
-    """One step on rows `visible (v,)` of `parameters (n, k)` and of both moments, from `gradients (v, g)`, g <= k.
+def adam(parameters, first, second, gradients, visible, rate, bias1, bias2):
+    """One step on rows `visible (v,)` of `parameters (n, k)` and of both moments, from `gradients
+    (v, g)`, g <= k.
 
     `bias1` and `bias2` are 1 - beta^t. A gradient that is not finite leaves its row as it was.
     """

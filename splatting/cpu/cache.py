@@ -1,4 +1,5 @@
-"""Where compiled code is kept: one folder per user and version of the code, filled under a file lock."""
+"""Where compiled code is kept: one folder per user and version of the code, filled under a file
+lock."""
 
 from __future__ import annotations
 

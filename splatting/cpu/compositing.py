@@ -38,7 +38,7 @@ REMAINING = 7 * AREA
 @njit(fastmath=True, error_model="numpy", nogil=True, cache=True)
 def _blend(
     buffer, start, count, program, x, y, a, b, c, o, q_cut, red, green, blue, depth
-):  # type: ignore[no-untyped-def]
+):
     """Lay one splat over `count` pixels of the tile from `start`."""
     v = buffer[start:]
     for p in range(count):
@@ -59,7 +59,7 @@ def _blend(
 
 
 @njit(fastmath=True, error_model="numpy", nogil=True, cache=True)
-def _finished(buffer):  # type: ignore[no-untyped-def]
+def _finished(buffer):
     """Whether no pixel of the tile is open any more."""
     most = f32(-1)
     for p in range(AREA):
@@ -68,7 +68,7 @@ def _finished(buffer):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _span(record, tile_x, tile_y):  # type: ignore[no-untyped-def]
+def _span(record, tile_x, tile_y):
     """Position relative to the tile, first row and one past the last row that the splat reaches."""
     x = (record[s.X_WHOLE] - f32(tile_x)) + record[s.X_PART]
     y = (record[s.Y_WHOLE] - f32(tile_y)) + record[s.Y_PART]
@@ -80,7 +80,7 @@ def _span(record, tile_x, tile_y):  # type: ignore[no-untyped-def]
 
 @guarded
 @njit(parallel=True, fastmath=True, error_model="numpy", nogil=True, cache=True)
-def composite(  # type: ignore[no-untyped-def]
+def composite(
     records,
     program,
     tile_start,
@@ -92,7 +92,8 @@ def composite(  # type: ignore[no-untyped-def]
     depth,
     ends,
 ):
-    """Draw all tiles: `rgb (h, w, 3)` over `background (3,)`, `transmittance (h, w)`, `depth (h, w)` = sum of w z.
+    """Draw all tiles: `rgb (h, w, 3)` over `background (3,)`, `transmittance (h, w)`, `depth (h,
+    w)` = sum of w z.
 
     `ends (tiles,)` receives where each tile's list was left, which is where the backward stops too.
     """
@@ -143,10 +144,11 @@ def composite(  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath=True, error_model="numpy", nogil=True, cache=True)
-def _blend_backward(  # type: ignore[no-untyped-def]
+def _blend_backward(
     buffer, start, count, program, x, y, a, b, c, o, q_cut, red, green, blue, depth
 ):
-    """Gradients that one splat receives from `count` pixels, walking front to back as the forward did.
+    """Gradients that one splat receives from `count` pixels, walking front to back as the forward
+    did.
 
     RED .. DEPTH hold dL/d(output); REMAINING holds what the splats not yet visited (and the
     background) still contribute to sum(output * dL/d(output)), so no second pass is needed.
@@ -205,7 +207,7 @@ def _blend_backward(  # type: ignore[no-untyped-def]
 
 @guarded
 @njit(parallel=True, fastmath=True, error_model="numpy", nogil=True, cache=True)
-def composite_backward(  # type: ignore[no-untyped-def]
+def composite_backward(
     records,
     program,
     tile_start,
@@ -222,9 +224,11 @@ def composite_backward(  # type: ignore[no-untyped-def]
     d_depth,
     pair_gradients,
 ):
-    """One row of `pair_gradients (p, 12)` for each (tile, splat) pair, from the gradients of the outputs.
+    """One row of `pair_gradients (p, 12)` for each (tile, splat) pair, from the gradients of the
+    outputs.
 
-    `d_rgb (h, w, 3)`, `d_alpha (h, w)` and `d_depth (h, w)` are dL/d(output). No two tiles write the
+    `d_rgb (h, w, 3)`, `d_alpha (h, w)` and `d_depth (h, w)` are dL/d(output). No two tiles write
+    the
     same row, so nothing is locked and the sum over tiles can be taken in a fixed order afterwards.
     """
     height, width = transmittance.shape

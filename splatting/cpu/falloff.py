@@ -1,4 +1,5 @@
-"""Evaluating a kernel's polynomial: a tuple's type selects the code, so coefficients sit in registers.
+"""Evaluating a kernel's polynomial: a tuple's type selects the code, so coefficients sit in
+registers.
 
 `program` is `(c0, c1, ...)` in float32 for a polynomial in q, with an int8 at the end for one in
 d = sqrt(q). Length and last element are part of the tuple's type: each (variable, degree) compiles
@@ -20,12 +21,12 @@ TINY = np.float32(1e-12)
 # numba compares the parameters of a stub and of its code by name and annotation: so they have none
 
 
-def falloff(program, q):  # type: ignore[no-untyped-def]
+def falloff(program, q):
     """f(q)."""
     raise NotImplementedError("compiled code only")
 
 
-def falloff_and_slope(program, q):  # type: ignore[no-untyped-def]
+def falloff_and_slope(program, q):
     """(f(q), df/dq); the slope is the derivative of the polynomial itself."""
     raise NotImplementedError("compiled code only")
 
@@ -57,7 +58,7 @@ def _read_type(program: types.BaseTuple) -> tuple[int, bool]:
 
 
 @overload(falloff, inline="always")
-def _falloff(program, q):  # type: ignore[no-untyped-def]
+def _falloff(program, q):
     degree, in_d = _read_type(program)
     if in_d:
         return _compile(
@@ -67,7 +68,7 @@ def _falloff(program, q):  # type: ignore[no-untyped-def]
 
 
 @overload(falloff_and_slope, inline="always")
-def _falloff_and_slope(program, q):  # type: ignore[no-untyped-def]
+def _falloff_and_slope(program, q):
     degree, in_d = _read_type(program)
     if in_d:
         return _compile(

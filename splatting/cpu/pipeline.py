@@ -54,7 +54,8 @@ class Frame:
     background: Float32[np.ndarray, "3"]
     records: Float32[np.ndarray, "n 16"]
     visible: np.ndarray
-    """Ids of the drawn splats, rising: gradients are gathered in the order that parameters lie in."""
+    """Ids of the drawn splats, rising: gradients are gathered in the order that parameters lie
+    in."""
     pair_start: np.ndarray
     tile_start: np.ndarray
     splat_of: np.ndarray
@@ -83,7 +84,8 @@ class Gradients:
 
 
 def pack_camera(camera: Camera) -> Float64[np.ndarray, "21"]:
-    """Rotation by rows (0 to 8), translation (9 to 11), fx fy cx cy, width, height, position (18 to 20)."""
+    """Rotation by rows (0 to 8), translation (9 to 11), fx fy cx cy, width, height, position (18
+    to 20)."""
     k = camera.K
     return np.concatenate(
         [

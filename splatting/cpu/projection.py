@@ -1,6 +1,7 @@
 """Projection of splats into screen records (EWA), and its backward down to the stored parameters.
 
-Sigma2 = psi J W R S S R^T W^T J^T + 0.3 I, in the form Sigma2 = psi V V^T + 0.3 I with the 2x3 matrix
+Sigma2 = psi J W R S S R^T W^T J^T + 0.3 I, in the form Sigma2 = psi V V^T + 0.3 I with the 2x3
+matrix
 V = J W R S, whose backward needs no 3x3 products beyond those of the forward. The extent of a splat
 follows its kernel and its opacity: the ellipse q = Q_CUT on which alpha falls to 1/255.
 """
@@ -31,7 +32,7 @@ CHUNK = 256
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _rotation(quats, i, r):  # type: ignore[no-untyped-def]
+def _rotation(quats, i, r):
     """Rotation matrix of the normalised wxyz quaternion `i` into `r (3, 3)`; returns its length."""
     w, x, y, z = (
         np.float64(quats[i, 0]),
@@ -54,7 +55,7 @@ def _rotation(quats, i, r):  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _clamped_ray(ratio, focal, centre, size):  # type: ignore[no-untyped-def]
+def _clamped_ray(ratio, focal, centre, size):
     """x/z held within the image plus a margin, and whether it was inside."""
     margin = JACOBIAN_MARGIN * 0.5 * size / focal
     low, high = -centre / focal - margin, (size - centre) / focal + margin
@@ -62,7 +63,7 @@ def _clamped_ray(ratio, focal, centre, size):  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _cut_off(opacity, table):  # type: ignore[no-untyped-def]
+def _cut_off(opacity, table):
     """q at which opacity * f(q) = 1/255, interpolated in log(255 opacity)."""
     place = math.log(255.0 * opacity) / LOG_255 * (len(table) - 1)
     k = min(max(int(place), 0), len(table) - 2)
@@ -70,8 +71,9 @@ def _cut_off(opacity, table):  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _screen_covariance(m, cam, r, scales, v):  # type: ignore[no-untyped-def]
-    """V = J W R S into `v (2, 3)` with U = J W R in rows 2 to 3; `cam` as `pipeline.pack_camera` lays it out."""
+def _screen_covariance(m, cam, r, scales, v):
+    """V = J W R S into `v (2, 3)` with U = J W R in rows 2 to 3; `cam` as `pipeline.pack_camera`
+    lays it out."""
     x, y, z = m
     fx, fy = cam[12], cam[13]
     tx, _ = _clamped_ray(x / z, fx, cam[14], cam[16])
@@ -88,10 +90,11 @@ def _screen_covariance(m, cam, r, scales, v):  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def tile_columns(a, b, c, q_cut, x, y, half_width, half_height, row, columns):  # type: ignore[no-untyped-def]
+def tile_columns(a, b, c, q_cut, x, y, half_width, half_height, row, columns):
     """First and one-past-last tile column that the ellipse reaches within tile row `row`.
 
-    Exact for the pixel centres of the row: x is extremal on the ellipse at dy* = -+ B half_width / C,
+    Exact for the pixel centres of the row: x is extremal on the ellipse at dy* = -+ B half_width /
+    C,
     or, if that lies outside the row's band, on the nearer edge of the band.
     """
     low = max(row * s.TILE + 0.5 - y, -half_height)
@@ -114,7 +117,7 @@ def tile_columns(a, b, c, q_cut, x, y, half_width, half_height, row, columns):  
 
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
-def project(  # type: ignore[no-untyped-def]
+def project(
     means,
     log_scales,
     quats,
@@ -204,7 +207,7 @@ def project(  # type: ignore[no-untyped-def]
 
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
-def project_backward(  # type: ignore[no-untyped-def]
+def project_backward(
     means,
     log_scales,
     quats,
@@ -224,7 +227,8 @@ def project_backward(  # type: ignore[no-untyped-def]
     g_shN,
     g_screen,
 ):
-    """Gradients of the stored parameters of the `visible` splats (row j belongs to splat visible[j]).
+    """Gradients of the stored parameters of the `visible` splats (row j belongs to splat
+    visible[j]).
 
     Sums each splat's rows of `pair_gradients (p, 12)` in tile order, which is the same for any
     number of threads. `g_screen (v, 4)` receives dL/d(x, y) and the absolute sums, in pixels.
@@ -344,7 +348,7 @@ def project_backward(  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _rotation_backward(quats, i, length, d, g_quats, j):  # type: ignore[no-untyped-def]
+def _rotation_backward(quats, i, length, d, g_quats, j):
     """Gradient of the raw quaternion `i` into row `j`, from `d (3, 3)` = dL/dR."""
     w, x, y, z = (
         quats[i, 0] / length,

@@ -1,4 +1,5 @@
-"""The record of one projected splat: 16 float32, one cache line, written by projection and read by every tile.
+"""The record of one projected splat: 16 float32, one cache line, written by projection and read by
+every tile.
 
 The screen position is kept as a whole pixel and a fraction. Tiles work in coordinates relative to
 their own corner; subtracting whole pixels is exact, so a wide image costs no precision.
@@ -27,5 +28,6 @@ GRAD_OPACITY = 5
 GRAD_RED, GRAD_GREEN, GRAD_BLUE = 6, 7, 8
 GRAD_DEPTH = 9
 GRAD_ABS_X, GRAD_ABS_Y = 10, 11
-"""Sum over pixels of |dL/dx|: a splat torn in two directions has no net gradient but a large one here."""
+"""Sum over pixels of |dL/dx|: a splat torn in two directions has no net gradient but a large one
+here."""
 GRAD_WIDTH = 12

@@ -1,4 +1,5 @@
-"""Colour from spherical harmonics of degree 0 to 3 (basis order and signs of 3DGS), and its backward."""
+"""Colour from spherical harmonics of degree 0 to 3 (basis order and signs of 3DGS), and its
+backward."""
 
 from __future__ import annotations
 
@@ -9,8 +10,9 @@ f32 = np.float32
 
 
 @njit(fastmath=True, error_model="numpy", nogil=True, cache=True)
-def basis(degree, x, y, z, b):  # type: ignore[no-untyped-def]
-    """Fill `b (15,)` with the harmonics of degrees 1 to `degree` of the unit direction (x, y, z)."""
+def basis(degree, x, y, z, b):
+    """Fill `b (15,)` with the harmonics of degrees 1 to `degree` of the unit direction (x, y,
+    z)."""
     if degree < 1:
         return
     b[0] = f32(-0.4886025119029199) * y
@@ -36,7 +38,7 @@ def basis(degree, x, y, z, b):  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath=True, error_model="numpy", nogil=True, cache=True)
-def basis_slope(degree, x, y, z, w):  # type: ignore[no-untyped-def]
+def basis_slope(degree, x, y, z, w):
     """(dS/dx, dS/dy, dS/dz) of S = sum_k w_k b_k(x, y, z), for weights `w (15,)`."""
     gx = gy = gz = f32(0)
     if degree >= 1:

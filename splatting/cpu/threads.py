@@ -1,4 +1,5 @@
-"""One gate in front of every parallel loop, because one of numba's thread pools must not be entered twice.
+"""One gate in front of every parallel loop, because one of numba's thread pools must not be
+entered twice.
 
 Training and the viewer render from two Python threads. The OpenMP and TBB layers allow that; the
 workqueue layer (the only one in the macOS wheel) ends the process. So on workqueue a process-wide
@@ -42,7 +43,8 @@ def _remember_layer() -> None:
 
 
 def set_threads(count: int | None) -> int:
-    """Use `count` threads (all cores if None) for loops entered from the calling thread; returns it."""
+    """Use `count` threads (all cores if None) for loops entered from the calling thread; returns
+    it."""
     limit = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     chosen = limit if count is None else max(1, min(int(count), limit))
     numba.set_num_threads(chosen)

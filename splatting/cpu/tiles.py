@@ -22,7 +22,7 @@ _DIGITS = 1 << _DIGIT_BITS
 
 
 @njit(nogil=True, cache=True)
-def compact(drawn, visible):  # type: ignore[no-untyped-def]
+def compact(drawn, visible):
     """Ids where `drawn (n,)` is true into `visible`, rising; returns how many."""
     count = 0
     for i in range(len(drawn)):
@@ -33,7 +33,7 @@ def compact(drawn, visible):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def depth_order(depths, visible, order, keys, scratch_order, scratch_keys):  # type: ignore[no-untyped-def]
+def depth_order(depths, visible, order, keys, scratch_order, scratch_keys):
     """Places in `visible (v,)` sorted by the splats' depth, nearest first, into `order (v,)`.
 
     A stable least-significant-digit radix sort: the bits of a positive float32 rank as it does.
@@ -67,7 +67,7 @@ def depth_order(depths, visible, order, keys, scratch_order, scratch_keys):  # t
 
 
 @njit(nogil=True, cache=True)
-def pair_offsets(pairs, pair_start):  # type: ignore[no-untyped-def]
+def pair_offsets(pairs, pair_start):
     """Running sum of `pairs (v,)` into `pair_start (v + 1,)`; returns the number of pairs."""
     total = 0
     for j in range(len(pairs)):
@@ -78,7 +78,7 @@ def pair_offsets(pairs, pair_start):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _rows(record, rows):  # type: ignore[no-untyped-def]
+def _rows(record, rows):
     y = record[s.Y_WHOLE] + np.float64(record[s.Y_PART])
     half = record[s.HALF_HEIGHT]
     first = max(int(math.floor((y - half) / s.TILE)), 0)
@@ -86,7 +86,7 @@ def _rows(record, rows):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _columns(record, row, columns):  # type: ignore[no-untyped-def]
+def _columns(record, row, columns):
     return tile_columns(
         np.float64(record[s.CONIC_A]),
         np.float64(record[s.CONIC_B]),
@@ -103,8 +103,9 @@ def _columns(record, row, columns):  # type: ignore[no-untyped-def]
 
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
-def count_tiles(records, visible, order, columns, rows, histogram, pairs):  # type: ignore[no-untyped-def]
-    """Tiles reached by each chunk of `order`, into `histogram (CHUNKS, tiles)`; `pairs (v,)` by splat."""
+def count_tiles(records, visible, order, columns, rows, histogram, pairs):
+    """Tiles reached by each chunk of `order`, into `histogram (CHUNKS, tiles)`; `pairs (v,)` by
+    splat."""
     size = (len(visible) + CHUNKS - 1) // CHUNKS
     for chunk in prange(CHUNKS):
         histogram[chunk, :] = 0
@@ -121,8 +122,9 @@ def count_tiles(records, visible, order, columns, rows, histogram, pairs):  # ty
 
 
 @njit(nogil=True, cache=True)
-def tile_offsets(histogram, tile_start):  # type: ignore[no-untyped-def]
-    """Turn counts into places: `tile_start (tiles + 1,)`, and where each chunk writes within a tile."""
+def tile_offsets(histogram, tile_start):
+    """Turn counts into places: `tile_start (tiles + 1,)`, and where each chunk writes within a
+    tile."""
     total = 0
     for tile in range(histogram.shape[1]):
         tile_start[tile] = total
@@ -137,8 +139,9 @@ def tile_offsets(histogram, tile_start):  # type: ignore[no-untyped-def]
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
 def fill_tiles(
     records, visible, order, pair_start, columns, rows, histogram, splat_of, pair_of
-):  # type: ignore[no-untyped-def]
-    """Scatter every (tile, splat) pair: `splat_of (p,)` in tile order and `pair_of (p,)`, its row of gradients."""
+):
+    """Scatter every (tile, splat) pair: `splat_of (p,)` in tile order and `pair_of (p,)`, its row
+    of gradients."""
     size = (len(visible) + CHUNKS - 1) // CHUNKS
     for chunk in prange(CHUNKS):
         for j in range(chunk * size, min(len(visible), (chunk + 1) * size)):
