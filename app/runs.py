@@ -10,7 +10,7 @@ import os
 import platform
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from numbers import Real
 from pathlib import Path, PurePosixPath
@@ -132,6 +132,15 @@ class RunFolder:
                 "neither; train one with `darb3d train SCENE`"
             )
         return run
+
+    def discard(self) -> None:
+        """Take back a run that ended before its first splats; a folder with more in it stays."""
+        if self.splats_path.exists():
+            return
+        for path in (self.config_path, self.metrics_path):
+            path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.rmdir()
 
     @property
     def config_path(self) -> Path:

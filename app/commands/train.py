@@ -61,6 +61,7 @@ class Command:
         from app.interrupts import StopRequest, wait_for_stop
         from app.runs import RunFolder
         from data import load_scene
+        from data.images import read_photo
 
         config = resolve(self)
         console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -69,10 +70,16 @@ class Command:
             console.print(note)
         viewer = None if self.no_viewer else open_viewer(scene, self, console)
         try:
+            for view in scene.test:  # a broken one should not be found after the training
+                read_photo(view.image_path)
             run = RunFolder.create(scene.name, self.kernel, self.out)
             run.write_config(config)
-            with StopRequest() as stop:
-                result = train_and_save(scene, config, run, viewer, console, stop)
+            try:
+                with StopRequest() as stop:
+                    result = train_and_save(scene, config, run, viewer, console, stop)
+            except BaseException:
+                run.discard()
+                raise
             if stop:
                 console.print(f"stopped at step {result.steps}; saved in {run.path}")
                 return stop.code
@@ -141,8 +148,10 @@ def train_and_save(
     import splatting
     from app.progress import TrainProgress
     from app.runs import MetricsLog
+    from splatting import kernels
     from splatting.checkpoint import save_splats
     from splatting.export import save_ply
+    from splatting.warm_up import warm_up
 
     given = {"max_splats": config.max_splats, "threads": config.threads}
     train_config = splatting.TrainConfig(
@@ -161,6 +170,9 @@ def train_and_save(
             wanted = viewer.update(step, values, lambda: stop) if viewer else True
             return wanted and not stop
 
+        compiled_s = warm_up(kernels.get(config.kernel))
+        if compiled_s > 2:
+            console.print(f"compiled in {compiled_s:.0f} s, kept for the next time")
         if viewer:
             viewer.begin_training()
         result = splatting.train(

@@ -105,3 +105,15 @@ def test_metrics_keep_numbers_every_few_steps_and_the_last(tmp_path):
 def test_renders_stay_inside_the_run(name):
     path = RunFolder(Path("run")).render_path(name)
     assert path.suffix == ".png" and path.parts[:2] == ("run", "renders") and ".." not in path.parts
+
+
+def test_a_run_without_splats_is_taken_back_and_nothing_else(tmp_path):
+    run = RunFolder.create("cup", "gaussian", tmp_path / "run")
+    run.write_config(a_config())
+    (run.path / "notes.txt").write_text("mine")
+    run.discard()
+    assert [path.name for path in run.path.iterdir()] == ["notes.txt"]
+    run.write_config(a_config())
+    run.splats_path.write_bytes(b"splats")
+    run.discard()
+    assert run.config_path.exists()
