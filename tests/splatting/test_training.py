@@ -1,0 +1,89 @@
+"""Training on the bundled room: it learns, repeats itself bit for bit, stops when told and resumes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import data
+from data.errors import UserError
+from splatting import densification
+from splatting.config import TrainConfig
+from splatting.splats import Splats
+from splatting.training import train
+from splatting.training_state import TrainingState, initial_state, pack, unpack
+
+ROOM = Path(data.__file__).parent / "samples" / "synth_room"
+
+SHORT = TrainConfig(
+    steps=60, refine_every=20, refine_from=0.0, pull_threshold=0.0, sh_degree=1
+)
+
+
+@pytest.fixture(scope="module")
+def room() -> data.Scene:
+    return data.load_scene(ROOM, data_factor=2)
+
+
+def same(a: Splats, b: Splats) -> bool:
+    return all(np.array_equal(x, b.arrays()[name]) for name, x in a.arrays().items())
+
+
+def test_loss_falls_and_splats_grow(room: data.Scene) -> None:
+    losses: list[float] = []
+    counts: list[int] = []
+
+    def report(step: int, values: dict) -> None:
+        losses.append(values["loss"])
+        counts.append(values["splats"])
+
+    result = train(room, SHORT, report)
+    assert result.steps == 60
+    assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:5])
+    assert counts[-1] > counts[0]
+    assert result.seconds > 0
+
+
+def test_same_seed_gives_the_same_bits_on_one_and_two_threads(room: data.Scene) -> None:
+    one = train(room, TrainConfig(**{**vars(SHORT), "threads": 1}))
+    two = train(room, TrainConfig(**{**vars(SHORT), "threads": 2}))
+    assert same(one.splats, two.splats)
+
+
+def test_resume_from_a_packed_state_continues_bit_for_bit(room: data.Scene) -> None:
+    straight = train(room, SHORT)
+    state: TrainingState = initial_state(room, SHORT)
+    train(room, SHORT, lambda step, values: step < 25, state)
+    assert state.step == 25
+    restored = unpack(*pack(state))
+    resumed = train(room, SHORT, state=restored)
+    assert resumed.steps == 60
+    assert same(straight.splats, resumed.splats)
+
+
+def test_the_cap_on_splats_holds(room: data.Scene) -> None:
+    start = len(room.points.xyz)
+    config = TrainConfig(**{**vars(SHORT), "max_splats": start + 7})
+    assert len(train(room, config).splats) <= start + 7
+
+
+def test_state_without_a_part_is_refused_in_one_line() -> None:
+    with pytest.raises(UserError, match="expected a training state"):
+        unpack({}, {})
+
+
+def test_steps_and_minutes_together_are_refused(room: data.Scene) -> None:
+    with pytest.raises(UserError, match="found both"):
+        train(room, TrainConfig(steps=5, minutes=1.0))
+
+
+def test_moments_follow_the_splats_through_density_control(room: data.Scene) -> None:
+    state = initial_state(room, SHORT)
+    train(room, SHORT, state=state)
+    for name, array in state.splats.arrays().items():
+        first, second = state.moments[name]
+        assert first.shape == second.shape == array.shape
+    assert len(state.statistics.pull) == len(state.splats)
+    assert isinstance(state.statistics, densification.ScreenStatistics)
