@@ -1,9 +1,15 @@
-"""What comes from disk and goes back: cameras, scenes, point clouds and their readers and writers."""
+"""What comes from disk and goes back: cameras, scenes, point clouds, their readers and writers."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from data.camera import Camera
+    from data.clouds import PointCloud, read_cloud
+    from data.errors import UserError
+    from data.scene import Scene, View, inner_split, load_scene
 
 _HOME = {
     "Camera": "data.camera",
@@ -16,7 +22,16 @@ _HOME = {
     "read_cloud": "data.clouds",
 }
 
-__all__ = sorted(_HOME)
+__all__ = [
+    "Camera",
+    "PointCloud",
+    "Scene",
+    "UserError",
+    "View",
+    "inner_split",
+    "load_scene",
+    "read_cloud",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -39,6 +39,6 @@ class Camera:
         return float(2 * np.arctan(0.5 * self.height / self.K[1, 1]))
 
     def resized(self, width: int, height: int) -> Camera:
-        """The same camera for an image of another size; `K` follows the actual ratio on each axis."""
+        """The same camera for an image of another size; `K` follows the ratio on each axis."""
         scale = np.diag([width / self.width, height / self.height, 1.0])
         return replace(self, K=scale @ self.K, width=width, height=height)

@@ -94,7 +94,7 @@ def _from_open3d(path: Path) -> PointCloud:
             "install it, or convert the cloud to .ply"
         ) from None
     with open3d.utility.VerbosityContextManager(open3d.utility.VerbosityLevel.Error):
-        cloud = open3d.io.read_point_cloud(str(path))
+        cloud = open3d.io.read_point_cloud(path)
     xyz = np.asarray(cloud.points, np.float64)
     if not len(xyz):
         raise UserError(

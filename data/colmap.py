@@ -46,7 +46,7 @@ class ColmapModel:
 
 
 def find_models(scene: Path) -> list[Path]:
-    """The model folders of the first place of `PLACES` that has any, most registered images first."""
+    """The model folders of the first of `PLACES` that has any, most registered images first."""
     for place in PLACES:
         base = scene / place
         if not base.is_dir():
@@ -85,15 +85,19 @@ def read_model(path: str | Path) -> ColmapModel:
     notes = ()
     if not finite.all():
         notes = (f"{(~finite).sum()} points of the model were not finite and are left out",)
-        points = PointCloud(points.xyz[finite], points.rgb[finite])
+        rgb = None if points.rgb is None else points.rgb[finite]
+        points = PointCloud(points.xyz[finite], rgb)
     return ColmapModel(path, lenses, tuple(images), points, notes)
 
 
 def _read(file: Path, binary: Callable, text: Callable):
-    if file.suffix == ".txt":
-        return text(file)
-    with _Bytes(file) as data:
-        return binary(data)
+    try:
+        if file.suffix == ".txt":
+            return text(file)
+        with _Bytes(file) as data:
+            return binary(data)
+    except OSError as error:
+        raise UserError(f"{file}: expected a readable file, found: {error.strerror}") from None
 
 
 class _Bytes:
@@ -148,7 +152,7 @@ def _cameras_bin(data: _Bytes) -> dict[int, Lens]:
         camera_id, model_id, width, height = data.unpack(_CAMERA)
         if model_id not in NAME_OF_ID:
             raise UserError(
-                f"{data.path}: camera {camera_id} has the unknown model number {model_id}; expected "
+                f"{data.path}: camera {camera_id} has the unknown model {model_id}; expected "
                 f"one of 0 to {max(NAME_OF_ID)}"
             )
         name = NAME_OF_ID[model_id]
@@ -235,16 +239,17 @@ def _starts_image(words: list[str]) -> bool:
     """Whether a line in the place of 2D points is an image, its tenth word not being a number."""
     if len(words) < 10:
         return False
-    try:
-        int(words[0]), int(words[8])
-        norm = np.linalg.norm([float(word) for word in words[1:5]])
-    except ValueError:
+    quat = [_number(word) for word in words[1:5]]
+    if not (words[0].isdecimal() and words[8].isdecimal()):
         return False
+    return bool(abs(np.linalg.norm(quat) - 1) < 1e-2 and np.isnan(_number(words[9].split()[0])))
+
+
+def _number(word: str) -> float:
     try:
-        float(words[9].split()[0])
+        return float(word)
     except ValueError:
-        return bool(abs(norm - 1) < 1e-2)
-    return False
+        return float("nan")
 
 
 def _points_txt(path: Path) -> PointCloud:
@@ -282,12 +287,12 @@ def _image(path: Path, name: str, camera_id: int, pose: list[float]) -> Register
     norm = np.linalg.norm(pose[:4])
     if not (np.isfinite(pose).all() and norm > 1e-9):
         raise UserError(
-            f"{path}: image {name} has no valid pose (found {pose}); remove the image from the model"
+            f"{path}: image {name} has no valid pose (found {pose}); remove it from the model"
         )
     cam_from_world = np.eye(4)
     cam_from_world[:3, :3] = rotation_from_quat(np.array(pose[:4]))
     cam_from_world[:3, 3] = pose[4:]
-    return RegisteredImage(name.replace("\\", "/"), camera_id, cam_from_world)
+    return RegisteredImage(name.replace("\\", "/").removeprefix("./"), camera_id, cam_from_world)
 
 
 def _bad_line(path: Path, number: int, layout: str) -> UserError:

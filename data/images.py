@@ -84,11 +84,13 @@ def area_average(
     rows, columns = photo.shape[:2]
     if height > rows or width > columns:
         raise ValueError(f"expected at most {columns}x{rows}, got {width}x{height}")
-    shrunk = sum(weight[:, None, None] * photo[index] for index, weight in _box_taps(rows, height))
-    shrunk = sum(
-        weight[None, :, None] * shrunk[:, index] for index, weight in _box_taps(columns, width)
-    )
-    return np.asarray(shrunk, np.float32)
+    short = np.zeros((height, columns, photo.shape[2]), np.float32)
+    for index, weight in _box_taps(rows, height):
+        short += weight[:, None, None] * photo[index]
+    small = np.zeros((height, width, photo.shape[2]), np.float32)
+    for index, weight in _box_taps(columns, width):
+        small += weight[:, None] * short[:, index]
+    return small
 
 
 def _box_taps(old: int, new: int) -> list[tuple[np.ndarray, Float32[np.ndarray, "new"]]]:

@@ -12,12 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Inexact
 
 from data.camera import Camera
 from data.errors import UserError
 
-Points = Float64[np.ndarray, "n"]
+Points = Inexact[np.ndarray, "n"]
+"""Real coordinates, or complex ones while a derivative is taken."""
 Bend = Callable[..., tuple[Points, Points]]
 
 
@@ -42,7 +43,7 @@ class LensModel:
 
 @dataclass(frozen=True)
 class Lens:
-    """A calibrated lens at one image size; `fx, fy, cx, cy` in pixels, `coefficients` as COLMAP's."""
+    """A calibrated lens at one image size; `fx, fy, cx, cy` in pixels, coefficients as COLMAP's."""
 
     model: LensModel
     width: int
@@ -56,8 +57,9 @@ class Lens:
     @property
     def is_pinhole(self) -> bool:
         """Whether the lens bends nothing, so that its photos need no undistortion."""
-        flat = (0.0, 1.0) if self.model.name == "EUCM" else (0.0,) * len(self.coefficients)
-        return not self.model.fisheye and self.coefficients in ((), flat)
+        # EUCM's second coefficient only shapes the bending that the first one switches on.
+        amounts = self.coefficients[:1] if self.model.name == "EUCM" else self.coefficients
+        return not self.model.fisheye and not any(amounts)
 
     @property
     def K(self) -> Float64[np.ndarray, "3 3"]:
@@ -188,10 +190,8 @@ def _unbend_iteratively(
     for _ in range(100):
         a, b = u[moving], v[moving]
         fu, fv = bend(a, b, *coefficients)
-        du_bent = bend(a + 1j * step, b + 0j, *coefficients)
-        dv_bent = bend(a + 0j, b + 1j * step, *coefficients)
-        j00, j10 = du_bent[0].imag / step, du_bent[1].imag / step
-        j01, j11 = dv_bent[0].imag / step, dv_bent[1].imag / step
+        j00, j10 = np.imag(bend(a + 1j * step, b + 0j, *coefficients)) / step
+        j01, j11 = np.imag(bend(a + 0j, b + 1j * step, *coefficients)) / step
         eu, ev = fu - u0[moving], fv - v0[moving]
         determinant = j00 * j11 - j01 * j10
         su, sv = (j11 * eu - j01 * ev) / determinant, (j00 * ev - j10 * eu) / determinant
@@ -229,7 +229,7 @@ def _thin_prism(u: Points, v: Points, k1, k2, p1, p2, k3, k4, sx, sy) -> tuple[P
 
 
 def _rad_tan_thin_prism(u: Points, v: Points, *c: float) -> tuple[Points, Points]:
-    """Project Aria's Fisheye624; its p0 and p1 are OpenCV's p2 and p1, and act after the radial part."""
+    """Project Aria's Fisheye624: p0, p1 are OpenCV's p2, p1 and act after the radial part."""
     p0, p1, s0, s1, s2, s3 = c[6:]
     u, v = _radial(u, v, *c[:6])
     r2 = u * u + v * v

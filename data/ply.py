@@ -23,7 +23,7 @@ def read_vertices(path: str | Path) -> tuple[dict[str, np.ndarray], tuple[str, .
     import plyfile
 
     try:
-        file = plyfile.PlyData.read(str(path), mmap=False)
+        file = plyfile.PlyData.read(str(path))
         vertex = file["vertex"]
         columns = {
             prop.name: np.array(vertex[prop.name])
@@ -74,7 +74,7 @@ def write_vertices(
 
 
 def _check_header(path: Path) -> None:
-    """Refuse what is no PLY, and a vertex count that the file cannot hold, before memory is taken."""
+    """Refuse what is no PLY, and more vertices than the file can hold, before memory is taken."""
     try:
         with open(path, "rb") as stream:
             head = stream.read(1 << 16)

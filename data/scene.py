@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -71,7 +72,7 @@ class Scene:
         """The held-out views, which nothing but the final score may touch."""
         return tuple(view for view in self.views if view.split == "test")
 
-    @property
+    @cached_property
     def radius(self) -> float:
         """The scale of the scene in world units, by which learning rates and thresholds are set.
 
@@ -148,7 +149,7 @@ def _find_model(path: Path) -> tuple[ColmapModel, list[str]]:
         raise UserError(f"{path}: expected a folder with a COLMAP scene, found {found}")
     if not any(path.iterdir()):
         raise UserError(
-            f"{path}: the folder is empty; expected photos in images/ and a COLMAP model in sparse/0/"
+            f"{path}: the folder is empty; expected photos in images/ and a COLMAP model in sparse/"
         )
     models = find_models(path)
     if not models:
@@ -170,29 +171,27 @@ def _find_model(path: Path) -> tuple[ColmapModel, list[str]]:
 
 
 def _match_photos(path: Path, model: ColmapModel) -> tuple[dict[str, Path], list[str]]:
-    """Files by registered name, from the folder that has the most of them, and the missing names."""
+    """Files by registered name, from the first folder that has any, and the missing names."""
     names = [image.name for image in model.images]
     if repeated := [name for name, number in Counter(names).items() if number > 1]:
         raise UserError(f"{model.path}: photo {repeated[0]} is registered twice; export it anew")
-    folders = [path / place for place in PHOTO_FOLDERS if (path / place).is_dir()]
-    best: dict[str, Path] = {}
+    found: dict[str, str] = {}
     seen_any = False
-    for folder in folders:
+    folder = path
+    for folder in (path / place for place in PHOTO_FOLDERS):
         disk = _photos_below(folder)
         seen_any |= bool(disk)
-        found = match_names(names, disk)
-        if len(found) > len(best):
-            best = {name: folder / file for name, file in found.items()}
-        if len(best) == len(names):
+        if found := match_names(names, disk):
             break
     if not seen_any:
         raise UserError(f"{path}: found no photos; expected them in {path / 'images'}")
-    if not best:
+    if not found:
         raise UserError(
             f"{path}: none of the {len(names)} registered photos is on disk (looking for "
             f"{names[0]}); copy them to {path / 'images'}"
         )
-    return best, [name for name in names if name not in best]
+    files = {name: folder / file for name, file in found.items()}
+    return files, [name for name in names if name not in files]
 
 
 def match_names(names: list[str], disk: list[str]) -> dict[str, str]:
@@ -241,7 +240,7 @@ def _stem(name: str) -> str:
 
 
 def _photos_below(folder: Path) -> list[str]:
-    """Names of the photos in a folder and below, relative to it, sorted."""
+    """Names of the photos in and below a folder, relative to it, sorted; none without it."""
     names = []
     for base, _, files in os.walk(folder):
         below = Path(base).relative_to(folder)
