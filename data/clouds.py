@@ -90,8 +90,9 @@ def _from_open3d(path: Path) -> PointCloud:
         import open3d
     except ImportError as error:
         raise UserError(
-            f"{path}: files of this type are read by open3d, which is missing here ({error}); "
-            "install it, or convert the cloud to .ply"
+            f"{path}: files of this type are read by open3d, which cannot be imported here "
+            f"({error}); install it with the system packages libusb-1.0-0 and libgl1, or convert "
+            "the cloud to .ply"
         ) from None
     with open3d.utility.VerbosityContextManager(open3d.utility.VerbosityLevel.Error):
         cloud = open3d.io.read_point_cloud(path)

@@ -1,0 +1,222 @@
+"""Scenes: which photos are taken, the split, the cameras, the scale, and every unusable folder."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data import inner_split, load_scene
+from data.errors import UserError
+from data.scene import match_names
+from tests.data.model_files import CAMERA, binary_model, photos, small_scene, smooth_photo
+
+
+def test_every_eighth_of_the_sorted_names_on_disk_is_held_out(tmp_path):
+    names = [f"{i:02d}.png" for i in range(20)]
+    binary_model(tmp_path / "sparse/0", names[::-1])
+    photos(tmp_path / "images", [*names, "not in the model.png"])
+    for gone in ("00.png", "05.png"):
+        (tmp_path / "images" / gone).unlink()
+    scene = load_scene(tmp_path)
+    assert [view.name for view in scene.views] == [
+        n for n in names if n not in ("00.png", "05.png")
+    ]
+    assert [view.name for view in scene.test] == ["01.png", "10.png", "18.png"]
+    assert len(scene.train) == 15
+    assert "2 of 20 registered photos are not on disk" in scene.notes
+    everything = load_scene(tmp_path, train_on_all=True)
+    assert len(everything.train) == 18 and everything.test == ()
+
+
+def test_the_inner_split_never_shows_the_held_out_views(tmp_path):
+    scene = load_scene(small_scene(tmp_path, 20))
+    inner = inner_split(scene)
+    assert {view.name for view in inner.views} == {view.name for view in scene.train}
+    expected = [view.name for i, view in enumerate(scene.train) if i % 8 == 0]
+    assert [view.name for view in inner.test] == expected
+
+
+def test_names_sort_as_strings_with_their_folders(tmp_path):
+    names = ["b 2/1.png", "a/2.PNG", "a/10.png"]
+    binary_model(tmp_path / "sparse/0", names)
+    photos(tmp_path / "images", names)
+    assert [view.name for view in load_scene(tmp_path).views] == [
+        "a/10.png",
+        "a/2.PNG",
+        "b 2/1.png",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "disk", "expected"),
+    [
+        (["a/1.jpg"], ["a/1.jpg", "b/1.jpg"], {"a/1.jpg": "a/1.jpg"}),
+        (["A/1.JPG"], ["a/1.jpg"], {"A/1.JPG": "a/1.jpg"}),
+        (["a/1.jpg"], ["a/1.png"], {"a/1.jpg": "a/1.png"}),
+        (["old/1.jpg", "old/2.jpg"], ["1.JPG"], {"old/1.jpg": "1.JPG"}),
+        (["1.jpg"], ["deep/er/1.png"], {"1.jpg": "deep/er/1.png"}),
+        # Folders agree elsewhere, so the missing photo is not the one of the same name beside it.
+        (["a/1.jpg", "a/2.jpg"], ["a/1.jpg", "b/2.jpg"], {"a/1.jpg": "a/1.jpg"}),
+    ],
+)
+def test_matching_of_names(names, disk, expected):
+    assert match_names(names, disk) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "disk"),
+    [
+        (["1.jpg"], ["a/1.jpg", "b/1.jpg"]),
+        (["1.jpg"], ["1.png", "1.webp"]),
+        (["x/1.jpg", "y/1.jpg"], ["1.jpg"]),
+    ],
+)
+def test_names_that_fit_several_ways_are_refused(names, disk):
+    with pytest.raises(UserError, match="one file each"):
+        match_names(names, disk)
+
+
+def test_intrinsics_follow_the_size_of_the_file_and_the_factor(tmp_path):
+    names = ["a.png", "b.png"]
+    binary_model(tmp_path / "sparse/0", names)
+    photos(tmp_path / "images", names, size=(21, 16))  # the camera has 40x30
+    scene = load_scene(tmp_path, data_factor=2)
+    camera = scene.views[0].camera
+    assert (camera.width, camera.height) == (10, 8)
+    sx, sy = 10 / 40, 8 / 30
+    np.testing.assert_allclose(camera.K, [[50 * sx, 0, 5], [0, 50 * sy, 4], [0, 0, 1]])
+    assert scene.views[1].image().shape == (8, 10, 3)
+    assert camera.position_world.tolist() == [0, 0, 0]
+    assert scene.views[1].camera.position_world.tolist() == [1, 0, 0]
+
+
+def test_pinhole_photos_are_not_resampled(tmp_path):
+    binary_model(tmp_path / "sparse/0", ["a.png", "b.png"])
+    photo = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    (tmp_path / "images").mkdir()
+    for name in ("a.png", "b.png"):
+        Image.fromarray(photo).save(tmp_path / "images" / name)
+    view = load_scene(tmp_path).views[0]
+    assert view.lens is None
+    assert view.image().dtype == np.float32
+    np.testing.assert_array_equal(view.image(), photo.astype(np.float32) / np.float32(255))
+
+
+def test_photos_of_a_bending_lens_are_undistorted_and_noted(tmp_path):
+    lens = (1, 2, 40, 30, (50.0, 20.0, 15.0, -0.5))
+    binary_model(tmp_path / "sparse/0", ["a.png", "b.png"], [lens])
+    (tmp_path / "images").mkdir()
+    for name in ("a.png", "b.png"):
+        Image.fromarray(smooth_photo(40, 30)).save(tmp_path / "images" / name)
+    scene = load_scene(tmp_path)
+    view = scene.views[0]
+    assert view.lens is not None and view.camera.width > 40
+    assert view.image().shape == (view.camera.height, view.camera.width, 3)
+    assert view.image().min() > 0  # no blank pixels
+    assert "photos are undistorted as COLMAP does: 2 SIMPLE_RADIAL" in scene.notes
+
+
+def test_the_radius_is_the_spread_of_the_cameras_or_the_depth_of_the_points(tmp_path):
+    scene = load_scene(small_scene(tmp_path, 4), train_on_all=True)
+    # Cameras at x = 0, 1, 2, 3: distances 1.5, 0.5, 0.5, 1.5 from their centroid.
+    assert scene.radius == pytest.approx(1.1)
+    from dataclasses import replace
+
+    alone = replace(scene, views=(scene.views[0],) * 3)
+    depth = np.median([np.linalg.norm([i, 0.5, 4]) for i in range(5)])
+    assert alone.radius == pytest.approx(depth)
+
+
+def test_several_models_are_noted(tmp_path):
+    names = [f"{i}.png" for i in range(4)]
+    binary_model(tmp_path / "sparse/0", names[:2])
+    binary_model(tmp_path / "sparse/1", names)
+    photos(tmp_path / "images", names)
+    scene = load_scene(tmp_path)
+    assert len(scene.views) == 4
+    assert "2 models: using sparse/1 with the most images (4), leaving sparse/0" in scene.notes
+
+
+def remove_photos(path: Path) -> None:
+    shutil.rmtree(path / "images")
+
+
+def rename_photos(path: Path) -> None:
+    for file in (path / "images").iterdir():
+        file.rename(file.with_name("x" + file.name))
+
+
+def corrupt(path: Path) -> None:
+    (path / "images/001.png").write_bytes(b"not a photo")
+
+
+def rotate(path: Path) -> None:
+    Image.new("RGB", (30, 40)).save(path / "images/001.png")
+
+
+def keep_one(path: Path) -> None:
+    (path / "images/001.png").unlink()
+    (path / "images/002.png").unlink()
+
+
+BAD = {
+    "no such folder": (shutil.rmtree, "expected a folder with a COLMAP scene, found nothing"),
+    "empty": (lambda p: (shutil.rmtree(p), p.mkdir()), "folder is empty"),
+    "no model": (lambda p: shutil.rmtree(p / "sparse"), "found no COLMAP model"),
+    "no photos": (remove_photos, "found no photos; expected them in"),
+    "all missing": (rename_photos, "none of the 3 registered photos is on disk .*000.png"),
+    "one photo": (keep_one, r"found one photo \(000.png\)"),
+    "corrupt photo": (corrupt, "001.png: expected a readable photo"),
+    "rotated photo": (rotate, "found 30x40 pixels, expected the shape of its camera"),
+    "no points": (
+        lambda p: binary_model(p / "sparse/0", [f"00{i}.png" for i in range(3)], points=0),
+        "found no 3D points",
+    ),
+    "no images": (lambda p: binary_model(p / "sparse/0", []), "found no registered images"),
+    "twice": (lambda p: binary_model(p / "sparse/0", ["000.png"] * 2), "registered twice"),
+    "a directory for a file": (
+        lambda p: ((p / "sparse/0/cameras.bin").unlink(), (p / "sparse/0/cameras.bin").mkdir()),
+        "expected cameras.bin or cameras.txt",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_every_unusable_folder_is_one_line(tmp_path, case):
+    spoil, part = BAD[case]
+    scene = small_scene(tmp_path / "scene")
+    spoil(scene)
+    with pytest.raises(UserError, match=part) as caught:
+        load_scene(scene)
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_file_in_place_of_a_folder_and_impossible_factors(tmp_path):
+    scene = small_scene(tmp_path)
+    with pytest.raises(UserError, match="found a file"):
+        load_scene(scene / "images/000.png")
+    with pytest.raises(UserError, match="expected 1 or more"):
+        load_scene(scene, 0)
+    with pytest.raises(UserError, match="smaller data factor"):
+        load_scene(scene, 31)
+
+
+def test_names_that_are_no_utf8_can_be_printed(tmp_path):
+    folder = binary_model(tmp_path / "sparse/0", ["ab.png"])
+    content = (folder / "images.bin").read_bytes().replace(b"ab.png", b"\xe9b.png")
+    (folder / "images.bin").write_bytes(content)
+    photos(tmp_path / "images", ["other.png"])
+    with pytest.raises(UserError) as caught:
+        load_scene(tmp_path)
+    str(caught.value).encode("utf-8")
+
+
+def test_the_camera_of_the_samples_is_the_one_of_the_model(tmp_path):
+    view = load_scene(small_scene(tmp_path)).views[0]
+    fx, fy, cx, cy = CAMERA[4]
+    assert view.camera.K.tolist() == [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]
