@@ -8,12 +8,15 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Shaped, UInt8
+from jaxtyping import Float32, Float64, Shaped, UInt8
 from PIL import Image
 
 from data.camera import Camera
 from data.errors import UserError
 from data.lenses import Lens, project, undistorted_camera
+
+_PIXELS_AT_ONCE = 1 << 16
+"""Pixels undistorted in one go: few enough for the cache, so that large photos stay quick."""
 
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 """What Pillow raises for broken files of its many formats."""
@@ -51,24 +54,39 @@ def undistort(
     Bilinear and rounded to bytes, as COLMAP's `undistort_image`; pixels that the photo does not
     show are black. A camera less than half as large as the photo is reached by area averaging.
     """
-    from scipy.ndimage import map_coordinates
-
     camera = undistorted_camera(lens)
     small = min(camera.width / lens.width, camera.height / lens.height) < 0.5
     target = camera.resized(lens.width, lens.height) if small else camera
     x = (np.arange(target.width) + 0.5 - target.K[0, 2]) / target.K[0, 0]
     y = (np.arange(target.height) + 0.5 - target.K[1, 2]) / target.K[1, 1]
-    uv = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
-    columns, rows = project(lens, uv).T - 0.5
-    seen = (columns >= 0) & (columns < lens.width - 1) & (rows >= 0) & (rows < lens.height - 1)
-    where = np.where(seen, [rows, columns], 0.0)
-    flat = np.stack(
-        [map_coordinates(photo[..., c], where, np.float32, order=1) for c in range(3)], -1
-    )
-    flat = np.where(seen[:, None], np.rint(flat), 0).reshape(target.height, target.width, 3)
+    flat = np.empty((target.height, target.width, 3), np.uint8)
+    rows_at_once = max(1, _PIXELS_AT_ONCE // target.width)
+    for top in range(0, target.height, rows_at_once):
+        uv = np.stack(np.meshgrid(x, y[top : top + rows_at_once]), -1).reshape(-1, 2)
+        sampled = _bilinear(photo, project(lens, uv) - 0.5)
+        flat[top : top + rows_at_once] = sampled.reshape(-1, target.width, 3)
     if small:
-        flat = np.rint(area_average(flat, camera.width, camera.height))
-    return flat.astype(np.uint8), camera
+        flat = np.rint(area_average(flat, camera.width, camera.height)).astype(np.uint8)
+    return flat, camera
+
+
+def _bilinear(
+    photo: UInt8[np.ndarray, "h w 3"], where: Float64[np.ndarray, "n 2"]
+) -> UInt8[np.ndarray, "n 3"]:
+    """The photo at (column, row) `where`, pixel centres at whole numbers; black outside."""
+    height, width = photo.shape[:2]
+    seen = np.all((where >= 0) & (where < (width - 1, height - 1)), axis=1)
+    where = np.where(seen[:, None], where, 0.0)
+    first = where.astype(np.intp)
+    right, down = (where - first).astype(np.float32).T[..., None]
+    pixels = photo.reshape(-1, 3)
+    index = first[:, 1] * width + first[:, 0]
+    upper = pixels[index].astype(np.float32)
+    upper += (pixels[index + 1] - upper) * right
+    lower = pixels[index + width].astype(np.float32)
+    lower += (pixels[index + width + 1] - lower) * right
+    upper += (lower - upper) * down
+    return np.where(seen[:, None], np.rint(upper), 0).astype(np.uint8)
 
 
 def area_average(

@@ -13,7 +13,7 @@ CAMERA = (1, 1, 40, 30, (50.0, 50.0, 20.0, 15.0))
 
 
 def binary_model(folder: Path, names: list[str], cameras=(CAMERA,), points=5) -> Path:
-    """cameras.bin, images.bin and points3D.bin; image i stands at x = i and uses the first camera."""
+    """cameras.bin, images.bin, points3D.bin; image i stands at x = i and uses the first camera."""
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "cameras.bin", "wb") as file:
         file.write(struct.pack("<Q", len(cameras)))

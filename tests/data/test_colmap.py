@@ -158,7 +158,7 @@ def test_text_that_is_not_colmaps(tmp_path, file, text, part):
 def test_a_model_that_lacks_a_file_names_it(tmp_path):
     folder = binary_model(tmp_path, ["a.png"])
     (folder / "points3D.bin").unlink()
-    with pytest.raises(UserError, match="expected points3D.bin or points3D.txt"):
+    with pytest.raises(UserError, match=r"expected points3D\.bin or points3D\.txt"):
         read_model(folder)
 
 

@@ -1,4 +1,4 @@
-"""Every camera model against pycolmap: projection, its inverse, the undistorted camera and photo."""
+"""Every camera model against pycolmap: projection, inverse, undistorted camera and photo."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def test_real_text_and_binary_models_agree(shared_scenes):
 
 
 def test_a_real_truncated_model_says_so(shared_scenes):
-    with pytest.raises(UserError, match="images.bin: .*cut short at 2359296 bytes"):
+    with pytest.raises(UserError, match=r"images\.bin: .*cut short at 2359296 bytes"):
         load_scene(shared_scenes / "stitch_truncated")
 
 
