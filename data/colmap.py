@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -276,9 +276,11 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                 yield number, line.strip()
 
 
-def _lens(path: Path, camera_id: int, name: str, width: int, height: int, params) -> Lens:
+def _lens(
+    path: Path, camera_id: int, name: str, width: int, height: int, params: Sequence[float]
+) -> Lens:
     try:
-        return lens_from_colmap(name, width, height, list(params))
+        return lens_from_colmap(name, width, height, params)
     except UserError as error:
         raise UserError(f"{path}: camera {camera_id}: {error}") from None
 

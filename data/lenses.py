@@ -8,7 +8,7 @@ and formulas are COLMAP's (https://colmap.github.io/cameras.html); pycolmap is t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -73,7 +73,7 @@ class Lens:
         return replace(self, width=width, height=height, **scaled)
 
 
-def lens_from_colmap(name: str, width: int, height: int, params: list[float]) -> Lens:
+def lens_from_colmap(name: str, width: int, height: int, params: Sequence[float]) -> Lens:
     """A `Lens` from a COLMAP camera; refuses what is unknown, broken or cannot become a pinhole."""
     if name == "EQUIRECTANGULAR":
         raise UserError(

@@ -116,10 +116,12 @@ def test_a_photo_shrunk_below_half_is_averaged_as_colmap_does():
 
 
 def test_zero_coefficients_are_a_pinhole_but_a_fisheye_is_not():
-    assert lens_from_colmap("OPENCV", 8, 6, [9, 9, 4, 3, 0, 0, 0, 0]).is_pinhole
-    assert lens_from_colmap("EUCM", 8, 6, [9, 9, 4, 3, 0, 1.3]).is_pinhole
-    assert not lens_from_colmap("OPENCV", 8, 6, [9, 9, 4, 3, 0, 0, 1e-3, 0]).is_pinhole
-    assert not lens_from_colmap("SIMPLE_FISHEYE", 8, 6, [9, 4, 3]).is_pinhole
+    assert lens_from_colmap("OPENCV", 8, 6, [9.0, 9.0, 4.0, 3.0, 0.0, 0.0, 0.0, 0.0]).is_pinhole
+    assert lens_from_colmap("EUCM", 8, 6, [9.0, 9.0, 4.0, 3.0, 0.0, 1.3]).is_pinhole
+    assert not lens_from_colmap(
+        "OPENCV", 8, 6, [9.0, 9.0, 4.0, 3.0, 0.0, 0.0, 1e-3, 0.0]
+    ).is_pinhole
+    assert not lens_from_colmap("SIMPLE_FISHEYE", 8, 6, [9.0, 4.0, 3.0]).is_pinhole
 
 
 def test_a_lens_of_another_size_bends_the_same_rays():
@@ -132,11 +134,11 @@ def test_a_lens_of_another_size_bends_the_same_rays():
 @pytest.mark.parametrize(
     ("name", "params", "part"),
     [
-        ("EQUIRECTANGULAR", [8, 6], "no pinhole"),
-        ("BANANA", [9, 4, 3], "unknown camera model"),
-        ("PINHOLE", [9, 4, 3], "has 4 parameters, found 3"),
-        ("PINHOLE", [0, 9, 4, 3], "positive focal lengths"),
-        ("PINHOLE", [float("nan"), 9, 4, 3], "finite"),
+        ("EQUIRECTANGULAR", [8.0, 6.0], "no pinhole"),
+        ("BANANA", [9.0, 4.0, 3.0], "unknown camera model"),
+        ("PINHOLE", [9.0, 4.0, 3.0], "has 4 parameters, found 3"),
+        ("PINHOLE", [0.0, 9.0, 4.0, 3.0], "positive focal lengths"),
+        ("PINHOLE", [float("nan"), 9.0, 4.0, 3.0], "finite"),
     ],
 )
 def test_what_cannot_be_a_pinhole_is_refused(name, params, part):
