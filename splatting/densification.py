@@ -39,9 +39,7 @@ class ScreenStatistics:
         """No view seen yet."""
         return ScreenStatistics(np.zeros(n, np.float32), np.zeros(n, np.float32))
 
-    def add(
-        self, visible: np.ndarray, screen: np.ndarray, width: int, height: int
-    ) -> None:
+    def add(self, visible: np.ndarray, screen: np.ndarray, width: int, height: int) -> None:
         """Account for one view's `screen (v, 4)` gradients; half image sizes make resolutions
         comparable."""
         pull = np.hypot(screen[:, 2] * (0.5 * width), screen[:, 3] * (0.5 * height))
@@ -62,18 +60,12 @@ def new_moments(splats: Splats) -> Moments:
     }
 
 
-def prune(
-    splats: Splats, moments: Moments, keep: Bool[np.ndarray, "n"]
-) -> tuple[Splats, Moments]:
+def prune(splats: Splats, moments: Moments, keep: Bool[np.ndarray, "n"]) -> tuple[Splats, Moments]:
     """Only the splats in `keep`, with their moments."""
-    return splats.take(keep), {
-        name: (m[keep], v[keep]) for name, (m, v) in moments.items()
-    }
+    return splats.take(keep), {name: (m[keep], v[keep]) for name, (m, v) in moments.items()}
 
 
-def split(
-    splats: Splats, moments: Moments, chosen: np.ndarray
-) -> tuple[Splats, Moments]:
+def split(splats: Splats, moments: Moments, chosen: np.ndarray) -> tuple[Splats, Moments]:
     """Each `chosen` splat (indices) replaced by two along its longest axis; children follow at the
     end.
 
@@ -85,9 +77,7 @@ def split(
     sigma = np.exp(parents.log_scales[rows, axis])
     direction = _rotations(parents.quats)[rows, :, axis]
     kernel = splats.kernel
-    distance = (
-        np.sqrt((1.0 - SPLIT_SHRINK**2) * kernel.psi * kernel.screen_variance) * sigma
-    )
+    distance = np.sqrt((1.0 - SPLIT_SHRINK**2) * kernel.psi * kernel.screen_variance) * sigma
     offset = (direction * distance[:, None]).astype(np.float32)
     log_scales = parents.log_scales.copy()
     log_scales[rows, axis] += np.float32(np.log(SPLIT_SHRINK))
@@ -107,9 +97,7 @@ def split(
     return edited, joined  # type: ignore[return-value]
 
 
-def clone(
-    splats: Splats, moments: Moments, chosen: np.ndarray
-) -> tuple[Splats, Moments]:
+def clone(splats: Splats, moments: Moments, chosen: np.ndarray) -> tuple[Splats, Moments]:
     """A second copy of each `chosen` splat on the same spot, both with opacity 1 - sqrt(1 - o).
 
     Two such layers let through what one of opacity o did, so the picture is unchanged where the

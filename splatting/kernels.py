@@ -100,9 +100,7 @@ def raised_cosine(q: Any, xp: Any) -> Any:
     return xp.where(near, series, far)
 
 
-def build(
-    name: str, closed_form: ClosedForm, support: float, moments_support: float
-) -> Kernel:
+def build(name: str, closed_form: ClosedForm, support: float, moments_support: float) -> Kernel:
     """Derive a kernel's constants and polynomial; `moments_support` bounds the integrals of psi
     and mass."""
     psi, mass, variance = _moments(closed_form, moments_support)
@@ -141,9 +139,7 @@ def _fit(closed_form: ClosedForm, support: float) -> tuple[tuple[float, ...], fl
     q = np.linspace(*domain, 20_001)
     exact = closed_form(q, np)
     for degree in range(2, _MAX_DEGREE + 1):
-        chebyshev = Chebyshev.interpolate(
-            lambda x: closed_form(x, np), degree, domain=domain
-        )
+        chebyshev = Chebyshev.interpolate(lambda x: closed_form(x, np), degree, domain=domain)
         coefficients = chebyshev.convert(kind=Polynomial).coef
         error = float(np.max(np.abs(_horner_float32(coefficients, q) - exact)))
         if error <= _FIT_TOLERANCE:
@@ -163,9 +159,7 @@ def _horner_float32(
     return value
 
 
-def _cutoff_table(
-    closed_form: ClosedForm, support: float
-) -> Float64[np.ndarray, "1024"]:
+def _cutoff_table(closed_form: ClosedForm, support: float) -> Float64[np.ndarray, "1024"]:
     """q(exp(-l)), l from 0 to log 255."""
     threshold = np.exp(-np.linspace(0.0, np.log(255.0), CUTOFF_ENTRIES))
     return _invert(closed_form, threshold, support)
@@ -206,7 +200,5 @@ def get(name: str) -> Kernel:
     if name not in _BUILDERS:
         from data.errors import UserError
 
-        raise UserError(
-            f"expected a kernel among {', '.join(names())}, found {name!r} (--kernel)"
-        )
+        raise UserError(f"expected a kernel among {', '.join(names())}, found {name!r} (--kernel)")
     return _BUILDERS[name]()

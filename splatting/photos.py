@@ -30,9 +30,7 @@ class Photos:
     def __len__(self) -> int:
         return len(self._views)
 
-    def take(
-        self, index: int, level: int
-    ) -> tuple[Camera, Float32[np.ndarray, "h w 3"]]:
+    def take(self, index: int, level: int) -> tuple[Camera, Float32[np.ndarray, "h w 3"]]:
         """Camera and photo (0..1) of view `index` at 1 / 2^level of the size."""
         camera = self._views[index].camera
         while level and min(camera.width, camera.height) >> level < LEAST_SIDE_PX:
@@ -40,12 +38,8 @@ class Photos:
         if (index, level) not in self._kept:
             photo = self._views[index].image()
             if level:
-                photo = area_average(
-                    photo, camera.width >> level, camera.height >> level
-                )
-            self._kept[index, level] = np.rint(np.clip(photo, 0, 1) * 255).astype(
-                np.uint8
-            )
+                photo = area_average(photo, camera.width >> level, camera.height >> level)
+            self._kept[index, level] = np.rint(np.clip(photo, 0, 1) * 255).astype(np.uint8)
         pixels = self._kept[index, level]
         return camera.resized(pixels.shape[1], pixels.shape[0]), _TO_FLOAT[pixels]
 

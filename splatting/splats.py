@@ -46,9 +46,7 @@ class Splats:
 
     def take(self, index: np.ndarray) -> Splats:
         """The splats that `index` (integers or a mask) picks, copied."""
-        return replace(
-            self, **{name: array[index] for name, array in self.arrays().items()}
-        )
+        return replace(self, **{name: array[index] for name, array in self.arrays().items()})
 
 
 PARAMETERS = tuple(field.name for field in fields(Splats) if field.name != "kernel")
@@ -77,11 +75,7 @@ def from_points(
     n = len(xyz)
     neighbours = min(4, n)
     distances, _ = nearest(xyz, xyz, neighbours)
-    spacing = (
-        np.sqrt(np.mean(distances[:, 1:] ** 2, axis=1))
-        if neighbours > 1
-        else np.ones(n)
-    )
+    spacing = np.sqrt(np.mean(distances[:, 1:] ** 2, axis=1)) if neighbours > 1 else np.ones(n)
     # duplicates have no spacing and strays have too much: both would never recover
     spacing = np.clip(spacing, np.median(spacing) * 1e-2, np.quantile(spacing, 0.99))
     rgb = np.full((n, 3), 0.5) if points.rgb is None else points.rgb / 255.0

@@ -120,16 +120,12 @@ def step(
     background = np.array(config.background, np.float32)
     frame = pipeline.forward(buffers.frame, state.splats, camera, degree, background)
     d_rgb = buffers.frame.take("d_rgb", frame.rgb.shape)
-    loss, _, _ = ssim.l1_dssim(
-        frame.rgb, photo, config.dssim_weight, d_rgb, buffers.loss
-    )
+    loss, _, _ = ssim.l1_dssim(frame.rgb, photo, config.dssim_weight, d_rgb, buffers.loss)
     gradients = pipeline.backward(buffers.frame, frame, d_rgb)
     state.step += 1
     _adam_step(state, gradients, _rates(config, done, radius))
     if done < config.refine_until:
-        state.statistics.add(
-            frame.visible, gradients.screen, camera.width, camera.height
-        )
+        state.statistics.add(frame.visible, gradients.screen, camera.width, camera.height)
     return loss, frame.rgb
 
 
@@ -144,9 +140,7 @@ def refine(state: TrainingState, config: TrainConfig) -> None:
     if room > 0 and len(candidates):
         hardest = np.argsort(-pull[candidates], kind="stable")[:room]
         chosen = np.sort(candidates[hardest])
-        state.splats, state.moments = densification.split(
-            state.splats, state.moments, chosen
-        )
+        state.splats, state.moments = densification.split(state.splats, state.moments, chosen)
     state.statistics = densification.ScreenStatistics.empty(len(state.splats))
 
 
@@ -170,14 +164,15 @@ def _rates(config: TrainConfig, done: float, radius: float) -> dict[str, float]:
 def _adam_step(
     state: TrainingState, gradients: pipeline.Gradients, rates: dict[str, float]
 ) -> None:
-    bias1, bias2 = adam.bias(state.step)
     n, v = len(state.splats), len(gradients.visible)
-    for name, rate in rates.items():
-        gradient = getattr(gradients, name).reshape(v, -1)
-        if gradient.shape[1] == 0:
-            continue
-        parameters = getattr(state.splats, name).reshape(n, -1)
-        first, second = (moment.reshape(n, -1) for moment in state.moments[name])
-        adam.adam(
-            parameters, first, second, gradient, gradients.visible, rate, bias1, bias2
-        )
+    bias1, bias2 = adam.bias(state.step)
+    adam.adam(
+        tuple(getattr(state.splats, name).reshape(n, -1) for name in rates),
+        tuple(state.moments[name][0].reshape(n, -1) for name in rates),
+        tuple(state.moments[name][1].reshape(n, -1) for name in rates),
+        tuple(getattr(gradients, name).reshape(v, -1) for name in rates),
+        gradients.visible,
+        np.array(list(rates.values()), np.float32),
+        bias1,
+        bias2,
+    )

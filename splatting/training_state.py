@@ -33,9 +33,7 @@ class TrainingState:
 
 def initial_state(scene: Scene, config: TrainConfig) -> TrainingState:
     """The state before the first step: splats at the scene's points."""
-    start = splats.from_points(
-        scene.points, kernels.get(config.kernel), config.sh_degree
-    )
+    start = splats.from_points(scene.points, kernels.get(config.kernel), config.sh_degree)
     return TrainingState(
         splats=start,
         moments=densification.new_moments(start),
@@ -76,9 +74,7 @@ def unpack(arrays: dict[str, np.ndarray], text: dict[str, Any]) -> TrainingState
         generator.bit_generator.state = json.loads(text["generator"])
         return TrainingState(
             splats=Splats(**parameters, kernel=kernels.get(text["kernel"])),
-            moments={
-                n: (arrays[f"first.{n}"], arrays[f"second.{n}"]) for n in PARAMETERS
-            },
+            moments={n: (arrays[f"first.{n}"], arrays[f"second.{n}"]) for n in PARAMETERS},
             statistics=densification.ScreenStatistics(arrays["pull"], arrays["views"]),
             generator=generator,
             step=int(text["step"]),

@@ -12,7 +12,7 @@ from splatting.cpu import adam, pipeline
 from splatting.cpu.cache import compile_lock
 from splatting.cpu.ssim import SsimWorkspace, l1_dssim
 from splatting.kernels import Kernel
-from splatting.splats import Splats
+from splatting.splats import PARAMETERS, Splats
 
 _SIDE = 32
 
@@ -33,9 +33,7 @@ def warm_up(kernel: Kernel, training: bool = True) -> float:
         kernel=kernel,
     )
     centre = _SIDE / 2
-    intrinsics = np.array(
-        [[_SIDE, 0, centre], [0, _SIDE, centre], [0, 0, 1]], np.float64
-    )
+    intrinsics = np.array([[_SIDE, 0, centre], [0, _SIDE, centre], [0, 0, 1]], np.float64)
     camera = Camera(intrinsics, np.eye(4), _SIDE, _SIDE)
     work = pipeline.Workspace()
     with compile_lock():
@@ -44,8 +42,8 @@ def warm_up(kernel: Kernel, training: bool = True) -> float:
             d_rgb = work.take("d_rgb", frame.rgb.shape)
             l1_dssim(frame.rgb, np.zeros_like(frame.rgb), 0.2, d_rgb, SsimWorkspace())
             gradients = pipeline.backward(work, frame, d_rgb)
-            moments = np.zeros_like(few.means), np.zeros_like(few.means)
-            adam.adam(
-                few.means, *moments, gradients.means, gradients.visible, 0.0, 0.1, 0.1
-            )
+            same = (few.means,) * len(PARAMETERS)
+            slopes = (gradients.means,) * len(same)
+            rates = np.zeros(len(same), np.float32)
+            adam.adam(same, same, same, slopes, gradients.visible, rates, 0.1, 0.1)
     return time.perf_counter() - started

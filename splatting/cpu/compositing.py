@@ -36,9 +36,7 @@ REMAINING = 7 * AREA
 
 
 @njit(fastmath=True, error_model="numpy", nogil=True, cache=True)
-def _blend(
-    buffer, start, count, program, x, y, a, b, c, o, q_cut, red, green, blue, depth
-):
+def _blend(buffer, start, count, program, x, y, a, b, c, o, q_cut, red, green, blue, depth):
     """Lay one splat over `count` pixels of the tile from `start`."""
     v = buffer[start:]
     for p in range(count):

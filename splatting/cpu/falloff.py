@@ -61,9 +61,7 @@ def _read_type(program: types.BaseTuple) -> tuple[int, bool]:
 def _falloff(program, q):
     degree, in_d = _read_type(program)
     if in_d:
-        return _compile(
-            f"    d = sqrt(max(q, tiny))\n    return {_horner(degree, 'd')}"
-        )
+        return _compile(f"    d = sqrt(max(q, tiny))\n    return {_horner(degree, 'd')}")
     return _compile(f"    return {_horner(degree, 'q')}")
 
 

@@ -26,9 +26,7 @@ class Workspace:
     def __init__(self) -> None:
         self._buffers: dict[str, np.ndarray] = {}
 
-    def take(
-        self, name: str, shape: tuple[int, ...], dtype: Any = np.float32
-    ) -> np.ndarray:
+    def take(self, name: str, shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
         """An uninitialised C-contiguous array of `shape`, valid until `name` is taken again."""
         size = int(np.prod(shape))
         buffer = self._buffers.get(name)

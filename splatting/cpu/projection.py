@@ -335,9 +335,7 @@ def project_backward(
                     g_shN[j, k, 1] = harmonics[k] * d_green
                     g_shN[j, k, 2] = harmonics[k] * d_blue
                     weights[k] = (
-                        shN[i, k, 0] * d_red
-                        + shN[i, k, 1] * d_green
-                        + shN[i, k, 2] * d_blue
+                        shN[i, k, 0] * d_red + shN[i, k, 1] * d_green + shN[i, k, 2] * d_blue
                     )
                 sx, sy, sz = basis_slope(degree, f32(dx), f32(dy), f32(dz), weights)
                 along = sx * dx + sy * dy + sz * dz
@@ -356,20 +354,12 @@ def _rotation_backward(quats, i, length, d, g_quats, j):
         quats[i, 2] / length,
         quats[i, 3] / length,
     )
-    d_w = 2 * (
-        x * (d[2, 1] - d[1, 2]) + y * (d[0, 2] - d[2, 0]) + z * (d[1, 0] - d[0, 1])
-    )
-    d_x = 2 * (
-        y * (d[0, 1] + d[1, 0]) + z * (d[0, 2] + d[2, 0]) + w * (d[2, 1] - d[1, 2])
-    )
+    d_w = 2 * (x * (d[2, 1] - d[1, 2]) + y * (d[0, 2] - d[2, 0]) + z * (d[1, 0] - d[0, 1]))
+    d_x = 2 * (y * (d[0, 1] + d[1, 0]) + z * (d[0, 2] + d[2, 0]) + w * (d[2, 1] - d[1, 2]))
     d_x -= 4 * x * (d[1, 1] + d[2, 2])
-    d_y = 2 * (
-        x * (d[0, 1] + d[1, 0]) + z * (d[1, 2] + d[2, 1]) + w * (d[0, 2] - d[2, 0])
-    )
+    d_y = 2 * (x * (d[0, 1] + d[1, 0]) + z * (d[1, 2] + d[2, 1]) + w * (d[0, 2] - d[2, 0]))
     d_y -= 4 * y * (d[0, 0] + d[2, 2])
-    d_z = 2 * (
-        x * (d[0, 2] + d[2, 0]) + y * (d[1, 2] + d[2, 1]) + w * (d[1, 0] - d[0, 1])
-    )
+    d_z = 2 * (x * (d[0, 2] + d[2, 0]) + y * (d[1, 2] + d[2, 1]) + w * (d[1, 0] - d[0, 1]))
     d_z -= 4 * z * (d[0, 0] + d[1, 1])
     # only the part across the quaternion counts: its length is normalised away
     along = w * d_w + x * d_x + y * d_y + z * d_z

@@ -137,9 +137,7 @@ def tile_offsets(histogram, tile_start):
 
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
-def fill_tiles(
-    records, visible, order, pair_start, columns, rows, histogram, splat_of, pair_of
-):
+def fill_tiles(records, visible, order, pair_start, columns, rows, histogram, splat_of, pair_of):
     """Scatter every (tile, splat) pair: `splat_of (p,)` in tile order and `pair_of (p,)`, its row
     of gradients."""
     size = (len(visible) + CHUNKS - 1) // CHUNKS

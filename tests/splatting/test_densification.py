@@ -66,13 +66,9 @@ def test_split_keeps_mass_centre_and_second_moments(kernel: str) -> None:
 
 @pytest.mark.parametrize("kernel", kernels.names())
 @pytest.mark.parametrize("opacity", [0.02, 0.1, 0.5])
-def test_clone_changes_the_picture_only_to_second_order(
-    kernel: str, opacity: float
-) -> None:
+def test_clone_changes_the_picture_only_to_second_order(kernel: str, opacity: float) -> None:
     parent = one_splat(kernel, opacity)
-    both, _ = densification.clone(
-        parent, densification.new_moments(parent), np.array([0])
-    )
+    both, _ = densification.clone(parent, densification.new_moments(parent), np.array([0]))
     assert len(both) == 2
     before = rasterization.render(parent, camera()).alpha
     after = rasterization.render(both, camera()).alpha
@@ -89,24 +85,18 @@ def test_prune_keeps_moments_beside_their_splats() -> None:
     )
     moments = densification.new_moments(three)
     moments["means"][0][:] = np.arange(3)[:, None]
-    kept, kept_moments = densification.prune(
-        three, moments, np.array([True, False, True])
-    )
+    kept, kept_moments = densification.prune(three, moments, np.array([True, False, True]))
     assert len(kept) == 2
     np.testing.assert_array_equal(kept_moments["means"][0][:, 0], [0, 2])
 
 
 def test_faint_and_broken_splats_are_named() -> None:
     parent = one_splat("raised-cosine", 0.3)
-    four = replace(
-        parent, **{name: np.repeat(a, 4, axis=0) for name, a in parent.arrays().items()}
-    )
+    four = replace(parent, **{name: np.repeat(a, 4, axis=0) for name, a in parent.arrays().items()})
     four.logit_opacities[1] = -20.0
     four.means[2, 0] = np.nan
     four.logit_opacities[3] = np.nan
-    np.testing.assert_array_equal(
-        densification.too_faint(four, 0.005), [False, True, True, True]
-    )
+    np.testing.assert_array_equal(densification.too_faint(four, 0.005), [False, True, True, True])
 
 
 def test_pull_is_averaged_over_the_views_that_drew_the_splat() -> None:

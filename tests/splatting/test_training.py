@@ -17,9 +17,7 @@ from splatting.training_state import TrainingState, initial_state, pack, unpack
 
 ROOM = Path(data.__file__).parent / "samples" / "synth_room"
 
-SHORT = TrainConfig(
-    steps=60, refine_every=20, refine_from=0.0, pull_threshold=0.0, sh_degree=1
-)
+SHORT = TrainConfig(steps=60, refine_every=20, refine_from=0.0, pull_threshold=0.0, sh_degree=1)
 
 
 @pytest.fixture(scope="module")
