@@ -181,7 +181,11 @@ def _match_photos(path: Path, model: ColmapModel) -> tuple[dict[str, Path], list
     for folder in (path / place for place in PHOTO_FOLDERS):
         disk = _photos_below(folder)
         seen_any |= bool(disk)
-        if found := match_names(names, disk):
+        try:
+            found = match_names(names, disk)
+        except UserError as error:
+            raise UserError(f"{folder}: {error}") from None
+        if found:
             break
     if not seen_any:
         raise UserError(f"{path}: found no photos; expected them in {path / 'images'}")

@@ -163,7 +163,15 @@ def keep_one(path: Path) -> None:
     (path / "images/002.png").unlink()
 
 
+def ambiguous(path: Path) -> None:
+    for copy in ("images/a", "images/b"):
+        photos(path / copy, ["000.png", "001.png", "002.png"])
+    for file in (path / "images").glob("*.png"):
+        file.unlink()
+
+
 BAD = {
+    "ambiguous": (ambiguous, "images: registered name 000.png fits the files a/000.png, b/000.png"),
     "no such folder": (shutil.rmtree, "expected a folder with a COLMAP scene, found nothing"),
     "empty": (lambda p: (shutil.rmtree(p), p.mkdir()), "folder is empty"),
     "no model": (lambda p: shutil.rmtree(p / "sparse"), "found no COLMAP model"),
