@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -86,6 +87,8 @@ class Panel:
         self._error = ""
         self._next_update = 0.0
         self._psnr, self._loss = Curve(), Curve()
+        self._mean_loss = math.nan
+        self._last: tuple[int, dict] | None = None
         self._charts: tuple | None = None
         self.stop_asked = False
         self.paused = False
@@ -133,32 +136,19 @@ class Panel:
 
     def update(self, step: int, values: dict) -> None:
         """Take the numbers of a step; the page hears of them twice a second."""
+        loss = values["loss"]  # of one photo: a running mean says more
+        known = not math.isnan(self._mean_loss)
+        self._mean_loss = 0.95 * self._mean_loss + 0.05 * loss if known else loss
+        self._last = (step, values)
         now = time.monotonic()
-        if now < self._next_update:
-            return
-        self._next_update = now + PANEL_EVERY_S
-        left = seconds_left(values)
-        self._psnr.add(step, values["psnr"])
-        self._loss.add(step, values["loss"])
-        if not self.stop_asked and not self.paused:
-            self._subtitle = "training"
-        self.show(
-            {
-                "step": f"{step:,}",
-                "splats": f"{values['splats']:,}",
-                "psnr": f"{values['psnr']:.2f} dB",
-                "loss": f"{values['loss']:.4f}",
-                "steps / s": f"{values['steps_per_second']:.1f}",
-                "time left": format_duration(left) if left is not None else "…",
-            }
-        )
-        self._bar.value = 100.0 * min(1.0, values["progress"])
-        if self._charts:
-            self._charts[0].data = self._psnr.data()
-            self._charts[1].data = self._loss.data()
+        if now >= self._next_update:
+            self._next_update = now + PANEL_EVERY_S
+            self._publish(step, values)
 
     def end_training(self, steps: int) -> None:
         """Training is over: nothing left to wait for, nothing left to stop."""
+        if self._last is not None:
+            self._publish(*self._last)
         self._bar.visible = False
         self._stop.visible = self._pause.visible = False
         self._cells.pop("time left", None)
@@ -184,12 +174,33 @@ class Panel:
             )
             detail.on_update(lambda _: on_detail(detail.value))
 
+    def _publish(self, step: int, values: dict) -> None:
+        left = seconds_left(values)
+        self._psnr.add(step, values["psnr"])
+        self._loss.add(step, self._mean_loss)
+        if not self.stop_asked and not self.paused:
+            self._subtitle = "training"
+        self.show(
+            {
+                "step": f"{step:,}",
+                "splats": f"{values['splats']:,}",
+                "psnr": f"{values['psnr']:.2f} dB",
+                "loss": f"{self._mean_loss:.4f}",
+                "steps / s": f"{values['steps_per_second']:.1f}",
+                "time left": format_duration(left) if left is not None else "…",
+            }
+        )
+        self._bar.value = 100.0 * min(1.0, values["progress"])
+        if self._charts:
+            self._charts[0].data = self._psnr.data()
+            self._charts[1].data = self._loss.data()
+
     def _chart(self, title: str, colour: str, curve: Curve, order: int):
         return self._server.gui.add_uplot(
             data=curve.data(),
             series=({"label": "step"}, {"label": title, "stroke": colour, "width": 2}),
             title=title,
-            axes=({**_AXIS, "size": 28}, {**_AXIS, "size": 46}),
+            axes=({**_AXIS, "size": 28}, {**_AXIS, "size": 46, "space": 18}),
             scales={"x": {"time": False}},
             legend={"show": False},
             height=96,
