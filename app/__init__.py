@@ -1,0 +1,1 @@
+"""The program: commands, run folders and the page."""

@@ -1,0 +1,1 @@
+"""One file a command: a frozen dataclass `Command` whose fields are the options."""

@@ -1,0 +1,1 @@
+"""Transformer blocks and adapters that point clouds and lifting share."""

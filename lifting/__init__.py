@@ -1,0 +1,1 @@
+"""2D keypoint sequences to 3D skeletons in space and time."""

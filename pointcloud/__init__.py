@@ -1,0 +1,1 @@
+"""Point-cloud classification on a CPU with 3D Gaussian point encoders."""
