@@ -46,7 +46,7 @@ class RunConfig:
     steps: int | None
     seed: int
     train_on_all: bool
-    max_splats: int | None
+    max_splats: int
     threads: int | None
     versions: dict[str, str] = field(default_factory=installed_versions)
 

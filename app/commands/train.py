@@ -96,6 +96,7 @@ class Command:
 
 def resolve(command: Command) -> RunConfig:
     """What the command asks for, checked before anything is loaded."""
+    import splatting
     from app.runs import RunConfig
     from splatting import kernels
 
@@ -119,7 +120,7 @@ def resolve(command: Command) -> RunConfig:
         steps=command.steps,
         seed=command.seed,
         train_on_all=command.train_on_all,
-        max_splats=command.max_splats,
+        max_splats=command.max_splats or splatting.TrainConfig.max_splats,
         threads=command.threads,
     )
 
@@ -153,13 +154,13 @@ def train_and_save(
     from splatting.export import save_ply
     from splatting.warm_up import warm_up
 
-    given = {"max_splats": config.max_splats, "threads": config.threads}
     train_config = splatting.TrainConfig(
         kernel=config.kernel,
         steps=config.steps,
         minutes=config.minutes,
         seed=config.seed,
-        **{name: value for name, value in given.items() if value is not None},
+        threads=config.threads,
+        max_splats=config.max_splats,
     )
     log = MetricsLog(run.metrics_path)
     with TrainProgress(console) as progress:
@@ -193,15 +194,14 @@ def score(
     scene: Scene, run: RunFolder, result: Any, viewer: Viewer | None, console: Console
 ) -> None:
     """Print the PSNR of both kinds of views; write eval.json and the held-out renders."""
-    from splatting.evaluation import evaluate
-
     from app.commands.eval import complete
     from app.runs import write_json
     from app.viewer.scene_view import to_uint8
+    from splatting.evaluation import evaluate
 
     every = -(-len(scene.train) // SCORED_TRAINING_VIEWS)
     seen = scene.train[::every]
-    psnr = evaluate(result.splats, seen)["psnr"]
+    psnr = evaluate(result.splats, seen, perceptual=False)["psnr"]
     console.print(f"training PSNR ({len(seen)} views): {psnr:.2f} dB")
     if not scene.test:
         console.print("no held-out PSNR: every photo was trained on")

@@ -112,10 +112,12 @@ class Panel:
 
     def begin_training(self) -> None:
         """Add progress, curves and the stop button."""
+        from viser import Icon
+
         gui = self._server.gui
         self._bar = gui.add_progress_bar(0.0, animated=True, order=1)
-        self._pause = gui.add_button("Pause", icon="player-pause", color="gray", order=2)
-        self._stop = gui.add_button("Stop and save", icon="player-stop", color="gray", order=3)
+        self._pause = gui.add_button("Pause", icon=Icon.PLAYER_PAUSE, color="gray", order=2)
+        self._stop = gui.add_button("Stop and save", icon=Icon.PLAYER_STOP, color="gray", order=3)
         self._charts = (
             self._chart("PSNR on training views, dB", "#58a6ff", self._psnr, order=4),
             self._chart("loss", "#f0883e", self._loss, order=5),
@@ -125,7 +127,7 @@ class Panel:
         def _(_event) -> None:
             self.paused = not self.paused
             self._pause.label = "Resume" if self.paused else "Pause"
-            self._pause.icon = "player-play" if self.paused else "player-pause"
+            self._pause.icon = Icon.PLAYER_PLAY if self.paused else Icon.PLAYER_PAUSE
             self.say("paused" if self.paused else "training")
 
         @self._stop.on_click
@@ -196,11 +198,13 @@ class Panel:
             self._charts[1].data = self._loss.data()
 
     def _chart(self, title: str, colour: str, curve: Curve, order: int):
+        from viser.uplot import Axis
+
         return self._server.gui.add_uplot(
             data=curve.data(),
             series=({"label": "step"}, {"label": title, "stroke": colour, "width": 2}),
             title=title,
-            axes=({**_AXIS, "size": 28}, {**_AXIS, "size": 46, "space": 18}),
+            axes=(Axis(size=28, **_AXIS), Axis(size=46, space=18, **_AXIS)),
             scales={"x": {"time": False}},
             legend={"show": False},
             height=96,

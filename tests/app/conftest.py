@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,23 +14,56 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def darb3d(*arguments: object, cwd: Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user would; stdout and stderr as text."""
-    return subprocess.run(command(*arguments), **how(cwd), timeout=timeout, check=False)
+class RealCommand:
+    """`darb3d` of this checkout as a user would run it, whatever the current folder holds."""
+
+    def __init__(self) -> None:
+        self._started: list[subprocess.Popen[str]] = []
+        self.words = [sys.executable, "-P", "-m", "app"]
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+            "COLUMNS": "100",
+        }
+
+    def run(self, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+        """Run to the end; stdout and stderr as text."""
+        process = self.start(*arguments, cwd=cwd)
+        out, err = process.communicate(timeout=280)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def start(self, *arguments: object, cwd: Path) -> subprocess.Popen[str]:
+        """Start and leave running; killed after the test if need be."""
+        self._started.append(
+            subprocess.Popen(
+                [*self.words, *map(str, arguments)],
+                cwd=cwd,
+                env=self.environment,
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        )
+        return self._started[-1]
+
+    def end(self) -> None:
+        """Kill what still runs."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
 
 
-def command(*arguments: object) -> list[str]:
-    """The command line of this checkout, whatever the current folder holds."""
-    return [sys.executable, "-P", "-m", "app", *map(str, arguments)]
+@pytest.fixture(scope="module")
+def darb3d() -> Iterator[RealCommand]:
+    """The real command line."""
+    command = RealCommand()
+    yield command
+    command.end()
 
 
-def how(cwd: Path) -> dict:
-    """Environment of `command`."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
-    return {"cwd": cwd, "env": environment, "text": True, "capture_output": True}
-
-
-def write_scene(path: Path, photos: int = 10, size: tuple[int, int] = (48, 32)) -> Path:
+def _write_scene(path: Path, photos: int = 10, size: tuple[int, int] = (48, 32)) -> Path:
     """A COLMAP folder (text model): cameras on an arc around a cloud of coloured points."""
     import PIL.Image
 
@@ -59,16 +93,13 @@ def write_scene(path: Path, photos: int = 10, size: tuple[int, int] = (48, 32)) 
     return path
 
 
+@pytest.fixture(scope="session")
+def write_scene() -> Callable[..., Path]:
+    """`write_scene(path, photos=10)` writes a small COLMAP folder."""
+    return _write_scene
+
+
 @pytest.fixture
 def mini_scene(tmp_path) -> Path:
     """A good scene of ten small photos, to be spoilt."""
-    return write_scene(tmp_path / "mini")
-
-
-@pytest.fixture(scope="session")
-def banana() -> Path:
-    """The bundled real scene."""
-    path = ROOT / "data" / "samples" / "banana"
-    if not path.is_dir():
-        pytest.skip("data/samples/banana is not in this checkout")
-    return path
+    return _write_scene(tmp_path / "mini")

@@ -7,68 +7,74 @@ import socket
 
 import pytest
 
-from tests.app.conftest import darb3d, write_scene
+
+@pytest.fixture
+def refused(darb3d, tmp_path):
+    def check(*arguments, says: str) -> None:
+        result = darb3d.run(*arguments, cwd=tmp_path)
+        lines = result.stderr.splitlines()
+        assert result.returncode == 2, result.stderr
+        assert len(lines) == 1, result.stderr
+        assert says in lines[0] and "Traceback" not in result.stderr + result.stdout
+        assert not (tmp_path / "runs").exists() or not any((tmp_path / "runs").iterdir())
+
+    return check
 
 
-def refused(*arguments, cwd, says: str) -> None:
-    result = darb3d(*arguments, cwd=cwd)
-    lines = result.stderr.splitlines()
-    assert result.returncode == 2, result.stderr
-    assert len(lines) == 1, result.stderr
-    assert says in lines[0] and "Traceback" not in result.stderr + result.stdout
-    assert not (cwd / "runs").exists(), "left a run folder behind"
+@pytest.fixture
+def train(refused):
+    def check(*arguments, says: str) -> None:
+        refused("train", *arguments, "--no-viewer", "--steps", 2, says=says)
+
+    return check
 
 
-def train(*arguments, cwd, says: str) -> None:
-    refused("train", *arguments, "--no-viewer", "--steps", 2, cwd=cwd, says=says)
+def test_a_folder_that_is_not_there(train):
+    train("nowhere", says="nowhere")
 
 
-def test_a_folder_that_is_not_there(tmp_path):
-    train("nowhere", cwd=tmp_path, says="nowhere")
-
-
-def test_a_file_instead_of_a_folder(tmp_path):
+def test_a_file_instead_of_a_folder(train, tmp_path):
     (tmp_path / "photo.jpg").write_bytes(b"x")
-    train("photo.jpg", cwd=tmp_path, says="photo.jpg")
+    train("photo.jpg", says="photo.jpg")
 
 
-def test_an_empty_folder(tmp_path):
+def test_an_empty_folder(train, tmp_path):
     (tmp_path / "empty").mkdir()
-    train("empty", cwd=tmp_path, says="empty")
+    train("empty", says="empty")
 
 
-def test_no_model(tmp_path, mini_scene):
+def test_no_model(train, mini_scene):
     shutil.rmtree(mini_scene / "sparse")
-    train(mini_scene, cwd=tmp_path, says="expected")
+    train(mini_scene, says="expected")
 
 
-def test_no_photos(tmp_path, mini_scene):
+def test_no_photos(train, mini_scene):
     shutil.rmtree(mini_scene / "images")
-    train(mini_scene, cwd=tmp_path, says="expected")
+    train(mini_scene, says="expected")
 
 
-def test_one_photo(tmp_path):
-    train(write_scene(tmp_path / "one", photos=1), cwd=tmp_path, says="photo")
+def test_one_photo(train, write_scene, tmp_path):
+    train(write_scene(tmp_path / "one", photos=1), says="photo")
 
 
-def test_a_missing_model_file(tmp_path, mini_scene):
+def test_a_missing_model_file(train, mini_scene):
     (mini_scene / "sparse" / "0" / "cameras.txt").unlink()
-    train(mini_scene, cwd=tmp_path, says="cameras")
+    train(mini_scene, says="cameras")
 
 
-def test_a_corrupt_image(tmp_path, mini_scene):
+def test_a_corrupt_image(train, mini_scene):
     photo = mini_scene / "images" / "003.png"
     photo.write_bytes(photo.read_bytes()[:60])
-    train(mini_scene, cwd=tmp_path, says="003.png")
+    train(mini_scene, says="003.png")
 
 
-def test_a_corrupt_model(tmp_path, mini_scene):
+def test_a_corrupt_model(train, mini_scene):
     (mini_scene / "sparse" / "0" / "images.txt").write_text("1 0 0 zero\n\n")
-    train(mini_scene, cwd=tmp_path, says="images.txt")
+    train(mini_scene, says="images.txt")
 
 
-def test_an_unknown_kernel(tmp_path, mini_scene):
-    train(mini_scene, "--kernel", "triangle", cwd=tmp_path, says="raised-cosine")
+def test_an_unknown_kernel(train, mini_scene):
+    train(mini_scene, "--kernel", "triangle", says="raised-cosine")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +87,7 @@ def test_an_unknown_kernel(tmp_path, mini_scene):
         (("--threads", 0), "--threads"),
     ],
 )
-def test_numbers_out_of_range(tmp_path, flags, says):
+def test_numbers_out_of_range(flags, says):
     from pathlib import Path
 
     from app.commands.train import Command, resolve
@@ -96,30 +102,30 @@ def _pairs(flags):
     return zip(flags[::2], flags[1::2], strict=True)
 
 
-def test_a_port_in_use(tmp_path, mini_scene):
+def test_a_port_in_use(refused, mini_scene):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         arguments = ("train", mini_scene, "--steps", 2, "--port", port)
-        refused(*arguments, cwd=tmp_path, says=str(port))
+        refused(*arguments, says=str(port))
 
 
-def test_a_run_is_never_overwritten(tmp_path, mini_scene):
+def test_a_run_is_never_overwritten(train, tmp_path, mini_scene):
     (tmp_path / "done").mkdir()
     (tmp_path / "done" / "config.json").write_text("{}")
-    train(mini_scene, "--out", "done", cwd=tmp_path, says="holds a run")
+    train(mini_scene, "--out", "done", says="holds a run")
 
 
 @pytest.mark.parametrize("command", ["view", "eval"])
-def test_what_is_not_a_run(tmp_path, mini_scene, command):
+def test_what_is_not_a_run(refused, tmp_path, mini_scene, command):
     (tmp_path / "bare").mkdir()
-    refused(command, "nowhere.ply", "--scene", mini_scene, cwd=tmp_path, says="nowhere.ply")
-    refused(command, "bare", "--scene", mini_scene, cwd=tmp_path, says="splats.ply")
+    refused(command, "nowhere.ply", "--scene", mini_scene, says="nowhere.ply")
+    refused(command, "bare", "--scene", mini_scene, says="splats.ply")
 
 
 @pytest.mark.parametrize("spoil", ["nan", "cut", "text"])
-def test_a_ply_that_cannot_be_shown(tmp_path, mini_scene, spoil):
+def test_a_ply_that_cannot_be_shown(refused, tmp_path, mini_scene, spoil):
     import numpy as np
 
     names = ["x", "y", "z", "f_dc_0", "f_dc_1", "f_dc_2", "opacity"]
@@ -132,4 +138,4 @@ def test_a_ply_that_cannot_be_shown(tmp_path, mini_scene, spoil):
     content = "\n".join(header).encode() + values.tobytes()
     content = {"nan": content, "cut": content[:-40], "text": b"not a ply\n"}[spoil]
     (tmp_path / "bad.ply").write_bytes(content)
-    refused("eval", "bad.ply", "--scene", mini_scene, cwd=tmp_path, says="bad.ply")
+    refused("eval", "bad.ply", "--scene", mini_scene, says="bad.ply")

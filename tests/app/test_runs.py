@@ -20,7 +20,7 @@ def a_config(**changes) -> RunConfig:
         "steps": 20,
         "seed": 3,
         "train_on_all": False,
-        "max_splats": None,
+        "max_splats": 1000,
         "threads": 2,
     }
     return RunConfig(**{**values, **changes})

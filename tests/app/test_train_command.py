@@ -14,17 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.app.conftest import command, darb3d, how
-
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, banana):
+def trained(darb3d, tmp_path_factory, banana):
     """Twenty steps on the bundled scene."""
     cwd = tmp_path_factory.mktemp("somewhere")
     (cwd / "data").mkdir()
     (cwd / "app.py").write_text("raise SystemExit('the wrong app')")
     flags = ("--steps", 20, "--no-viewer", "--seed", 1, "--kernel", "gaussian")
-    result = darb3d("train", banana, *flags, cwd=cwd)
+    result = darb3d.run("train", banana, *flags, cwd=cwd)
     assert result.returncode == 0, result.stderr
     return cwd / "runs" / "banana-gaussian-1", result.stdout
 
@@ -91,10 +89,10 @@ def test_nothing_half_written_is_left(trained):
 
 
 @pytest.mark.parametrize("what", ["folder", "ply"])
-def test_eval_says_again_what_training_said(trained, banana, what):
+def test_eval_says_again_what_training_said(darb3d, trained, banana, what):
     run = trained[0]
     target = run if what == "folder" else run / "splats.ply"
-    result = darb3d("eval", target, "--scene", banana, "--json", cwd=run)
+    result = darb3d.run("eval", target, "--scene", banana, "--json", cwd=run)
     assert result.returncode == 0, result.stderr
     content, before = json.loads(result.stdout), json.loads((run / "eval.json").read_text())
     assert content["psnr"] == pytest.approx(before["psnr"], abs=1e-4)
@@ -102,13 +100,13 @@ def test_eval_says_again_what_training_said(trained, banana, what):
     assert list(content) == list(before)
 
 
-def test_train_on_all_writes_no_score(tmp_path, mini_scene):
+def test_train_on_all_writes_no_score(darb3d, tmp_path, mini_scene):
     flags = ("--steps", 3, "--no-viewer", "--train-on-all", "--out", "all")
-    result = darb3d("train", mini_scene, *flags, cwd=tmp_path)
+    result = darb3d.run("train", mini_scene, *flags, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "training PSNR (10 views)" in result.stdout
     assert not (tmp_path / "all" / "eval.json").exists()
-    again = darb3d("eval", "all", cwd=tmp_path)
+    again = darb3d.run("eval", "all", cwd=tmp_path)
     assert again.returncode == 2 and "--train-on-all" in again.stderr
 
 
@@ -126,27 +124,10 @@ def lines_until(process: subprocess.Popen, pattern: str, seconds: float = 120) -
     raise AssertionError("".join(seen) + process.stderr.read())
 
 
-@pytest.fixture
-def start():
-    started = []
-
-    def begin(*arguments, cwd):
-        options = {k: v for k, v in how(cwd).items() if k != "capture_output"}
-        options["env"]["PYTHONUNBUFFERED"] = "1"
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        started.append(subprocess.Popen(command(*arguments), **options, **pipes))
-        return started[-1]
-
-    yield begin
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_and_saves(start, tmp_path, mini_scene, number, code):
-    process = start("train", mini_scene, "--minutes", 5, "--port", 0, "--out", "run", cwd=tmp_path)
+def test_a_signal_stops_and_saves(darb3d, tmp_path, mini_scene, number, code):
+    flags = ("--minutes", 5, "--port", 0, "--out", "run")
+    process = darb3d.start("train", mini_scene, *flags, cwd=tmp_path)
     address = lines_until(process, r"http://127\.0\.0\.1:\d+")[0]
     with urllib.request.urlopen(address, timeout=10) as page:
         assert page.status == 200
@@ -163,8 +144,8 @@ def test_a_signal_stops_and_saves(start, tmp_path, mini_scene, number, code):
     assert {"splats.safetensors", "splats.ply"} <= names and "eval.json" not in names
 
 
-def test_view_serves_a_run_until_it_is_told_to_stop(start, trained):
-    process = start("view", trained[0], "--port", 0, cwd=trained[0])
+def test_view_serves_a_run_until_it_is_told_to_stop(darb3d, trained):
+    process = darb3d.start("view", trained[0], "--port", 0, cwd=trained[0])
     address = lines_until(process, r"http://127\.0\.0\.1:\d+")[0]
     with urllib.request.urlopen(address, timeout=10) as page:
         assert b"<html" in page.read()
@@ -173,7 +154,7 @@ def test_view_serves_a_run_until_it_is_told_to_stop(start, trained):
     assert process.returncode == 0 and err == ""
 
 
-def test_torch_is_not_imported_on_a_cpu(tmp_path, mini_scene):
+def test_torch_is_not_imported_on_a_cpu(darb3d, tmp_path, mini_scene):
     script = (
         "import sys\n"
         "from pathlib import Path\n"
@@ -181,6 +162,12 @@ def test_torch_is_not_imported_on_a_cpu(tmp_path, mini_scene):
         f"Command(Path({str(mini_scene)!r}), steps=2, no_viewer=True).run()\n"
         "assert 'torch' not in sys.modules\n"
     )
-    options = how(tmp_path)
-    run = subprocess.run([sys.executable, "-P", "-c", script], **options, timeout=300, check=False)
-    assert run.returncode == 0, run.stderr
+    result = subprocess.run(
+        [sys.executable, "-P", "-c", script],
+        cwd=tmp_path,
+        env=darb3d.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr

@@ -63,7 +63,7 @@ def test_up_is_the_mean_of_the_cameras_and_survives_cameras_that_cancel():
 
 
 def test_a_cloud_without_cameras_is_seen_whole():
-    xyz = np.random.default_rng(0).uniform(-1, 1, size=(500, 3)) + [10, -20, 30]
+    xyz = np.random.default_rng(0).uniform(-1, 1, size=(500, 3)) + np.array([10, -20, 30])
     pose = pose_around(xyz)
     camera = camera_from_pose(pose.wxyz, pose.position, pose.fov_y_rad, 200, 200)
     in_camera = xyz @ camera.cam_from_world[:3, :3].T + camera.cam_from_world[:3, 3]
