@@ -1,6 +1,7 @@
 """`darb3d`: finds the command, lets tyro read its options, and turns errors into one line.
 
-Only the chosen command's module is imported, and heavy packages inside its `run`: so `--help` answers
+Only the chosen command's module is imported, and heavy packages inside its `run`: so `--help`
+answers
 at once.
 """
 

@@ -14,7 +14,8 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-15
 
 @njit(error_model="numpy", nogil=True, cache=True)
 def _move(p, m, v, g, i, j, step, root):
-    """Row `i` of parameter `p` and its moments, from row `j` of its gradient; skipped if not finite."""
+    """Row `i` of parameter `p` and its moments, from row `j` of its gradient; skipped if not
+    finite."""
     total = f32(0)
     for k in range(g.shape[1]):
         total += abs(g[j, k])

@@ -1,8 +1,11 @@
 """The training loss L1 + D-SSIM, its value and its gradient in three passes over the rows.
 
-SSIM (Wang et al. 2004) with the window of 3DGS: 11 taps, sigma 1.5, zeros beyond the border. A row of
-pixels is taken as one run of 3 w floats, so that a blur along x is a sum of shifted copies and a blur
-along y a sum of rows: both are straight SIMD. The gradient needs no second look at the photos, because
+SSIM (Wang et al. 2004) with the window of 3DGS: 11 taps, sigma 1.5, zeros beyond the border. A row
+of
+pixels is taken as one run of 3 w floats, so that a blur along x is a sum of shifted copies and a
+blur
+along y a sum of rows: both are straight SIMD. The gradient needs no second look at the photos,
+because
 the blur is its own transpose.
 """
 
@@ -93,7 +96,8 @@ def _blur_moments(render, photo, moments):
 @guarded
 @njit(parallel=True, fastmath=_FAST, error_model="numpy", nogil=True, cache=True)
 def _compare(render, photo, moments, slopes, sums):
-    """SSIM and L1 of each row into `sums (2, h)`; the slopes of SSIM by the moments, blurred along x."""
+    """SSIM and L1 of each row into `sums (2, h)`; the slopes of SSIM by the moments, blurred along
+    x."""
     _, rows, columns = moments.shape
     pad = RADIUS * CHANNELS
     for y in prange(rows):
@@ -136,7 +140,8 @@ def _compare(render, photo, moments, slopes, sums):
 @guarded
 @njit(parallel=True, fastmath=_FAST, error_model="numpy", nogil=True, cache=True)
 def _gradient(render, photo, slopes, dssim_weight, gradient):
-    """dL/dp = (1 - w) sign(p - q) / n - w (blur(by_mean) + 2 p blur(by_square) + q blur(by_product)) / n."""
+    """dL/dp = (1 - w) sign(p - q) / n - w (blur(by_mean) + 2 p blur(by_square) + q
+    blur(by_product)) / n."""
     _, rows, columns = slopes.shape
     by_l1 = f32((1.0 - dssim_weight) / (rows * columns))
     by_ssim = f32(-dssim_weight / (rows * columns))
@@ -157,7 +162,8 @@ def l1_dssim(
     grad_out: Float32[np.ndarray, "h w 3"],
     workspace: SsimWorkspace,
 ) -> tuple[float, float, float]:
-    """Loss (1 - w) mean|p - q| + w (1 - SSIM), its two parts L1 and SSIM; dL/d(render) in `grad_out`."""
+    """Loss (1 - w) mean|p - q| + w (1 - SSIM), its two parts L1 and SSIM; dL/d(render) in
+    `grad_out`."""
     rows, width, _ = render.shape
     flat = (rows, width * CHANNELS)
     p, q, gradient = render.reshape(flat), photo.reshape(flat), grad_out.reshape(flat)

@@ -1,4 +1,5 @@
-"""Training on the bundled room: it learns, repeats itself bit for bit, stops when told and resumes."""
+"""Training on the bundled room: it learns, repeats itself bit for bit, stops when told and
+resumes."""
 
 from __future__ import annotations
 

@@ -1,0 +1,64 @@
+"""Splats and training states in safetensors: no pickle, one file, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from data.errors import UserError
+from splatting import kernels
+from splatting.splats import PARAMETERS, Splats
+
+_FORMAT = "darb3d-1"
+
+
+def save_splats(path: str | Path, splats: Splats) -> None:
+    """Write `splats` with the name of their kernel."""
+    save_state(path, splats.arrays(), {"kernel": splats.kernel.name})
+
+
+def load_splats(path: str | Path) -> Splats:
+    """Read what `save_splats` or a training state holds; UserError for anything else."""
+    arrays, text = load_state(path)
+    missing = [name for name in PARAMETERS if name not in arrays]
+    if missing or "kernel" not in text:
+        raise UserError(f"{path}: expected splats, found no {', '.join(missing) or 'kernel'} in it")
+    parameters = {name: arrays[name] for name in PARAMETERS}
+    return Splats(**parameters, kernel=kernels.get(text["kernel"]))
+
+
+def save_state(path: str | Path, arrays: dict[str, np.ndarray], text: dict[str, str]) -> None:
+    """Write arrays and text; a crash in the middle leaves the previous file."""
+    from safetensors.numpy import save
+
+    path = Path(path)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    try:
+        with open(draft, "wb") as stream:
+            stream.write(save(whole, {**text, "format": _FORMAT}))
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def load_state(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Read what `save_state` wrote; UserError for a missing, truncated or foreign file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            text = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise UserError(
+            f"{path}: expected a safetensors file of darb3d, found: {error}; train again or use"
+            " splats.ply"
+        ) from None
+    if text.get("format") != _FORMAT:
+        raise UserError(f"{path}: expected the format {_FORMAT}, found {text.get('format')}")
+    return arrays, text

@@ -1,0 +1,52 @@
+"""evaluate(): the scores of splats on views, image by image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from data.scene import View
+from splatting import metrics
+from splatting.rasterization import render
+from splatting.splats import Splats
+
+
+def evaluate(
+    splats: Splats,
+    views: Sequence[View],
+    on_image: Callable[[View, np.ndarray], Any] | None = None,
+    background: Sequence[float] = (0.0, 0.0, 0.0),
+    perceptual: bool = True,
+) -> dict[str, Any]:
+    """PSNR, SSIM and LPIPS (None without the extra) of each view and their means.
+
+    `on_image(view, rgb)` sees every float render (h, w, 3). Means are over images, as papers on
+    splatting report them; `perceptual=False` leaves LPIPS out.
+    """
+    images = []
+    for view in views:
+        photo = view.image()
+        rgb = render(splats, view.camera, background).rgb
+        if on_image is not None:
+            on_image(view, rgb)
+        images.append(
+            {
+                "name": view.name,
+                "psnr": metrics.psnr(rgb, photo),
+                "ssim": metrics.ssim(rgb, photo),
+                "lpips": metrics.lpips(rgb, photo) if perceptual else None,
+            }
+        )
+    return {
+        **{name: _mean(images, name) for name in ("psnr", "ssim", "lpips")},
+        "splats": len(splats),
+        "kernel": splats.kernel.name,
+        "images": images,
+    }
+
+
+def _mean(images: list[dict[str, Any]], name: str) -> float | None:
+    values = [image[name] for image in images if image[name] is not None]
+    return float(np.mean(values)) if values else None

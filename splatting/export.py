@@ -1,0 +1,90 @@
+"""Splats to and from the .ply of 3DGS, which every other viewer reads.
+
+The kernel stands in a header comment, `SplatKernel: raised-cosine`: a viewer that does not know it
+draws Gaussians of the same sigma. Coordinates are those of the COLMAP model.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from data.errors import UserError
+from data.ply import read_vertices, write_vertices
+from splatting import kernels
+from splatting.splats import Splats
+
+_KERNEL_COMMENT = "SplatKernel:"
+_AXES = ("x", "y", "z")
+_CHANNELS = 3
+
+
+def save_ply(path: str | Path, splats: Splats) -> None:
+    """Write `splats` in the property order of 3DGS; the file appears whole or not at all."""
+    n = len(splats)
+    columns = dict(zip(_AXES, splats.means.T, strict=True))
+    columns |= {f"n{axis}": np.zeros(n, np.float32) for axis in _AXES}
+    columns |= {f"f_dc_{c}": splats.sh0[:, c] for c in range(_CHANNELS)}
+    # channel-major: all of red, then green, then blue
+    rest = splats.shN.transpose(0, 2, 1).reshape(n, -1)
+    columns |= {f"f_rest_{i}": rest[:, i] for i in range(rest.shape[1])}
+    columns["opacity"] = splats.logit_opacities
+    columns |= {f"scale_{i}": splats.log_scales[:, i] for i in range(3)}
+    columns |= {f"rot_{i}": splats.quats[:, i] for i in range(4)}
+    comments = (f"{_KERNEL_COMMENT} {splats.kernel.name}", "SplatRenderMode: default")
+    write_vertices(path, columns, comments)
+
+
+def load_ply(path: str | Path) -> Splats:
+    """Read splats by property name, in any order, from any program; no kernel named: Gaussian.
+
+    Raises UserError for a file that holds no splats, an unknown kernel, or numbers not finite.
+    """
+    columns, comments = read_vertices(path)
+
+    def pick(names: list[str]) -> np.ndarray:
+        missing = [name for name in names if name not in columns]
+        if missing:
+            raise UserError(
+                f"{path}: expected the properties of splats, found no {', '.join(missing)};"
+                " is it a point cloud or a mesh?"
+            )
+        return np.stack([np.asarray(columns[name], np.float32) for name in names], axis=-1)
+
+    means, sh0 = pick(list(_AXES)), pick([f"f_dc_{c}" for c in range(_CHANNELS)])
+    logit_opacities = pick(["opacity"])[:, 0]
+    log_scales = pick([f"scale_{i}" for i in range(3)])
+    quats = pick([f"rot_{i}" for i in range(4)])
+    rest = sum(re.fullmatch(r"f_rest_\d+", name) is not None for name in columns)
+    if rest not in (0, 9, 24, 45):
+        raise UserError(f"{path}: expected 0, 9, 24 or 45 properties f_rest_*, found {rest}")
+    higher = pick([f"f_rest_{i}" for i in range(rest)]) if rest else np.zeros((len(means), 0))
+    shN = higher.reshape(len(means), _CHANNELS, rest // _CHANNELS).transpose(0, 2, 1)
+    parts = (means, log_scales, quats, sh0, shN.reshape(len(means), -1), logit_opacities[:, None])
+    broken = ~np.isfinite(np.concatenate(parts, axis=1)).all(axis=1)
+    broken |= ~(np.abs(quats).sum(axis=1) > 0)
+    if broken.any():
+        raise UserError(
+            f"{path}: expected finite numbers and rotations, found {broken.sum()} of {len(means)}"
+            " splats with NaN, infinity or no rotation; export it again"
+        )
+    if not len(means):
+        raise UserError(f"{path}: expected splats, found none")
+    return Splats(
+        means=means,
+        log_scales=log_scales,
+        quats=quats,
+        logit_opacities=np.ascontiguousarray(logit_opacities),
+        sh0=sh0,
+        shN=np.ascontiguousarray(shN, np.float32),
+        kernel=kernels.get(_kernel_named(comments)),
+    )
+
+
+def _kernel_named(comments: tuple[str, ...]) -> str:
+    for comment in comments:
+        if comment.startswith(_KERNEL_COMMENT):
+            return comment.removeprefix(_KERNEL_COMMENT).strip()
+    return "gaussian"
