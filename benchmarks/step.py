@@ -1,0 +1,131 @@
+"""Milliseconds of a whole training step at a fixed number of splats, density control off.
+
+    python -m benchmarks.step SCENE --data-factor N --splats N --kernel K --threads T [--json FILE]
+
+The splats start at the scene's points, sampled down or repeated with a jitter of half their size
+to reach
+the count. Everything that a step does is in `step_ms`: projection, tiles, compositing, loss,
+backward, Adam.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+import data
+from benchmarks.machine import Clock, facts, parser, peak_memory_mb, print_table, write_json
+from benchmarks.render import NAMES, STAGES
+from splatting import densification, kernels, training
+from splatting.config import TrainConfig
+from splatting.cpu import adam, ssim
+from splatting.cpu.threads import set_threads
+from splatting.photos import Photos
+from splatting.splats import Splats
+from splatting.training_state import initial_state
+from splatting.warm_up import warm_up
+
+TRAINING_STAGES = [*STAGES, (ssim, "l1_dssim"), (adam, "adam")]
+
+
+def resized(splats: Splats, count: int) -> Splats:
+    """`count` splats: a sample, or all and jittered copies."""
+    rng = np.random.default_rng(0)
+    n = len(splats)
+    if count <= n:
+        return splats.take(np.sort(rng.choice(n, count, replace=False)))
+    chosen = np.concatenate([np.arange(n), rng.integers(0, n, count - n)])
+    bigger = splats.take(chosen)
+    jitter = rng.normal(size=(count, 3)) * np.exp(bigger.log_scales) * 0.5
+    jitter[:n] = 0
+    return replace(bigger, means=(bigger.means + jitter).astype(np.float32))
+
+
+def measure(
+    scene: data.Scene, count: int | None, kernel: str, threads: int, rounds: int
+) -> dict[str, Any]:
+    """Median milliseconds of a step and of its stages over `rounds` steps after ten to warm up."""
+    set_threads(threads)
+    config = TrainConfig(kernel=kernel, steps=rounds, sh_degree=3)
+    photos = Photos(scene.train)
+    state = initial_state(scene, config)
+    if count is not None:
+        state.splats = resized(state.splats, count)
+        state.moments = densification.new_moments(state.splats)
+        state.statistics = densification.ScreenStatistics.empty(count)
+    warm_up(kernels.get(kernel))
+    buffers = training.Buffers()
+    walls, cpus = [], []
+    with Clock(TRAINING_STAGES) as clock:
+        for turn in range(rounds + 10):
+            if turn == 10:
+                clock.clear()
+                walls.clear()
+                cpus.clear()
+            camera, photo = photos.take(turn % len(photos), 0)
+            wall, cpu = time.perf_counter(), time.process_time()
+            # progress 0.6: full resolution, all harmonics, statistics of density control kept
+            training.step(state, config, camera, photo, 0.6, scene.radius, buffers)
+            walls.append(time.perf_counter() - wall)
+            cpus.append(time.process_time() - cpu)
+    camera, _ = photos.take(0, 0)
+    return {
+        "splats": len(state.splats),
+        "width": camera.width,
+        "height": camera.height,
+        "threads": threads,
+        "kernel": kernel,
+        "step_ms": round(1e3 * float(np.median(walls)), 3),
+        "step_cpu_ms": round(1e3 * float(np.median(cpus)), 3),
+        "stages": clock.medians(),
+        "peak_memory_mb": round(peak_memory_mb()),
+    }
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("scene")
+    options.add_argument("--data-factor", type=int, default=1)
+    options.add_argument("--splats", type=int, help="count; the scene's points if not given")
+    options.add_argument("--kernel", choices=kernels.names(), action="append")
+    options.add_argument("--threads", type=int, default=2)
+    options.add_argument("--rounds", type=int, default=100)
+    given = options.parse_args()
+    scene = data.load_scene(given.scene, given.data_factor)
+    machine = facts()
+    print(machine)
+    rounds = 15 if given.quick else given.rounds
+    cells = [
+        measure(scene, given.splats, kernel, given.threads, rounds)
+        for kernel in given.kernel or kernels.names()
+    ]
+    names = [*NAMES, "l1_dssim", "adam"]
+    print_table(
+        ["splats", "size", "threads", "kernel", "step_ms", "cpu_ms", *names, "MB"],
+        [
+            [
+                f"{c['splats']:,}",
+                f"{c['width']}x{c['height']}",
+                c["threads"],
+                c["kernel"],
+                f"{c['step_ms']:.2f}",
+                f"{c['step_cpu_ms']:.2f}",
+                *(f"{c['stages'][name]['wall_ms']:.2f}" for name in names),
+                c["peak_memory_mb"],
+            ]
+            for c in cells
+        ],
+    )
+    if given.json:
+        first = cells[0] if len(cells) == 1 else {}
+        write_json(
+            given.json,
+            {"benchmark": "step", "machine": machine, "scene": scene.name, **first, "cells": cells},
+        )
+
+
+if __name__ == "__main__":
+    main()
