@@ -27,14 +27,12 @@ class StopRequest:
     def __bool__(self) -> bool:
         return self.code != 0
 
+    def wait(self) -> None:
+        """Sleep until a signal comes; that is how serving ends, so it is no error."""
+        while not self:
+            time.sleep(0.2)
+
     def _receive(self, number: int, _frame: FrameType | None) -> None:
         if self.code and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.code = 128 + number
-
-
-def wait_for_stop() -> None:
-    """Sleep until Ctrl-C or SIGTERM; serving ends that way, so neither is an error."""
-    with StopRequest() as stop:
-        while not stop:
-            time.sleep(0.2)

@@ -58,7 +58,7 @@ class Command:
         """Train, save, score, serve; returns the exit code."""
         from rich.console import Console
 
-        from app.interrupts import StopRequest, wait_for_stop
+        from app.interrupts import StopRequest
         from app.runs import RunFolder
         from data import load_scene
         from data.images import read_photo
@@ -86,8 +86,9 @@ class Command:
             score(scene, run, result, viewer, console)
             console.print(f"saved in {run.path}")
             if viewer and not self.exit:
-                console.print(f"serving {viewer.address} until Ctrl-C")
-                wait_for_stop()
+                with StopRequest() as stop:
+                    console.print(f"serving {viewer.address} until Ctrl-C")
+                    stop.wait()
         finally:
             if viewer:
                 viewer.close()

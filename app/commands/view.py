@@ -23,7 +23,7 @@ class Command:
     def run(self) -> int:
         """Serve until Ctrl-C; returns the exit code."""
         from app.commands.eval import load
-        from app.interrupts import wait_for_stop
+        from app.interrupts import StopRequest
         from app.viewer import Viewer
         from data import load_scene
         from data.errors import UserError
@@ -43,10 +43,11 @@ class Command:
             if note:
                 print(note)
             viewer.show_finished(loaded.splats, scene)
-            print(f"serving {viewer.address} until Ctrl-C", flush=True)
             if viewer.hint:
                 print(viewer.hint)
-            wait_for_stop()
+            with StopRequest() as stop:
+                print(f"serving {viewer.address} until Ctrl-C", flush=True)
+                stop.wait()
         finally:
             viewer.close()
         return 0

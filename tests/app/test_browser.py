@@ -111,7 +111,7 @@ def seen(page) -> np.ndarray:
     return np.asarray(PIL.Image.open(io.BytesIO(data)).convert("RGB"), np.float32) / 255
 
 
-def distance_from_truth(viewer: Viewer, page) -> float:
+def distance_from_truth(viewer: Viewer, page, render=sky, splats=None) -> float:
     """Mean absolute difference between page and direct render, in the half free of notices."""
     image = seen(page)
     height, width = image.shape[:2]
@@ -120,16 +120,16 @@ def distance_from_truth(viewer: Viewer, page) -> float:
         return 1.0
     view = clients[0].camera
     camera = camera_from_pose(view.wxyz, view.position, view.fov, width, height)
-    truth = sky(None, camera).rgb
+    truth = np.clip(render(splats, camera).rgb, 0, 1)
     half = slice(width // 2, None)
     return float(np.mean(np.abs(image[:, half] - truth[:, half])))
 
 
-def settle(viewer: Viewer, page, below: float = 0.02) -> float:
+def settle(viewer: Viewer, page, below: float = 0.02, **truth) -> float:
     """Wait until the page shows the truth; the last distance."""
     distance = 1.0
     for _ in range(40):
-        distance = distance_from_truth(viewer, page)
+        distance = distance_from_truth(viewer, page, **truth)
         if distance < below:
             break
         time.sleep(0.25)
@@ -160,6 +160,29 @@ def test_the_first_picture_is_the_first_training_view(viewer, page):
     first = a_scene().train[0].camera
     np.testing.assert_allclose(client.camera.position, first.position_world, atol=1e-3)
     assert abs(client.camera.fov - first.fov_y_rad) < 1e-3
+
+
+def test_splats_are_drawn_by_the_rasteriser_itself(browser):
+    import splatting
+    from data.clouds import PointCloud
+    from splatting import kernels
+    from splatting.splats import from_points
+
+    rng = np.random.default_rng(1)
+    cloud = PointCloud(rng.normal(size=(60, 3)), rng.integers(0, 256, (60, 3)).astype(np.uint8))
+    splats = from_points(cloud, kernels.get("raised-cosine"), opacity=0.9)
+    viewer = Viewer("cloud", port=0)
+    opened = browser.new_page(viewport={"width": 960, "height": 600})
+    try:
+        viewer.show_finished(splats, None)
+        opened.goto(viewer.address)
+        opened.wait_for_selector("canvas", timeout=30_000)
+        truth = {"render": splatting.render, "splats": splats}
+        assert settle(viewer, opened, **truth) < 0.02
+        assert seen(opened).std() > 0.05
+    finally:
+        opened.close()
+        viewer.close()
 
 
 def test_training_shows_its_numbers_and_the_button_stops_it(viewer, page):
