@@ -1,16 +1,14 @@
 """`darb3d`: finds the command, lets tyro read its options, and turns errors into one line.
 
-Only the chosen command's module is imported, and heavy packages inside its `run`: so `--help`
-answers
-at once.
+Only the chosen command's module is imported, and heavy packages inside its `run`, so that `--help`
+answers at once.
 """
 
 from __future__ import annotations
 
-import difflib
-import importlib
 import sys
 
+from app.errors import guarded
 from data.errors import UserError
 
 COMMANDS = {
@@ -40,17 +38,7 @@ examples:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0, 2 for wrong input, 130 for Ctrl-C."""
     words = sys.argv[1:] if arguments is None else arguments
-    try:
-        return _dispatch(words)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # whoever read our output has left, `darb3d ... | head`
-        sys.stderr.close()
-        return 0
+    return guarded(lambda: _dispatch(words))
 
 
 def _dispatch(words: list[str]) -> int:
@@ -63,21 +51,33 @@ def _dispatch(words: list[str]) -> int:
 
         print(f"darb3d {version('darb3d')}")
         return 0
-    name, rest = words[0], words[1:]
+    return _run_command(words[0], words[1:])
+
+
+def _run_command(name: str, options: list[str]) -> int:
     if name not in COMMANDS:
-        near = difflib.get_close_matches(name, COMMANDS, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise UserError(f"expected a command among {', '.join(COMMANDS)}, found {name!r}{hint}")
-    module = importlib.import_module(f"app.commands.{name}")
+        raise UserError(
+            f"expected a command among {', '.join(COMMANDS)}, found {name!r}{_did_you_mean(name)}"
+        )
+    from importlib import import_module
+
     import tyro
 
+    module = import_module(f"app.commands.{name}")
     command = tyro.cli(
         module.Command,
         prog=f"darb3d {name}",
-        args=rest,
+        args=options,
         config=(tyro.conf.FlagCreatePairsOff,),
     )
     return command.run()
+
+
+def _did_you_mean(name: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, COMMANDS, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 if __name__ == "__main__":

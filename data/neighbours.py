@@ -22,7 +22,7 @@ BACKENDS = ("scipy", "numba", "pytorch3d")
 
 def available() -> tuple[str, ...]:
     """Back ends whose package is installed; nothing is imported to find out."""
-    return tuple(name for name in BACKENDS if importlib.util.find_spec(name) is not None)
+    return tuple(name for name in BACKENDS if _installed(name))
 
 
 def nearest(
@@ -99,9 +99,17 @@ def _chosen(backend: str, known: dict[str, Callable[..., Any]]) -> Callable[...,
 
 
 def _require(package: str) -> None:
-    if importlib.util.find_spec(package) is None:
-        remedy = "build it from source" if package == "pytorch3d" else f"pip install {package}"
+    if not _installed(package):
+        build = "build it from source (docs/decisions.md says how)"
+        remedy = build if package == "pytorch3d" else f"pip install {package}"
         raise UserError(f"neighbours: expected the package {package}, found none; {remedy}")
+
+
+def _installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ImportError:
+        return False
 
 
 def _tree(points: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

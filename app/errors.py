@@ -1,0 +1,43 @@
+"""One place that turns what can go wrong into one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+from data.errors import UserError
+
+WRONG_INPUT = 2
+INTERRUPTED = 130
+OUR_PACKAGES = ("app", "splatting", "pointcloud", "lifting", "backbones", "data")
+
+
+def guarded(run: Callable[[], int]) -> int:
+    """The exit code of `run`: 2 after one line for wrong input, 130 for Ctrl-C.
+
+    Anything else is a fault of ours and keeps its traceback.
+    """
+    try:
+        return run()
+    except UserError as error:
+        return _refuse(str(error))
+    except ImportError as error:
+        package = (error.name or "").partition(".")[0]
+        if not package or package in OUR_PACKAGES:
+            raise
+        return _refuse(
+            f"expected the package {package}, found it missing or broken ({error}); "
+            "`darb3d doctor` says how to install it"
+        )
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has left, as `head` does; keep Python's last flush from failing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _refuse(message: str) -> int:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return WRONG_INPUT
