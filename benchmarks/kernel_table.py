@@ -1,0 +1,33 @@
+"""The constants of every kernel, as `docs/kernels.md` lists them.
+
+    python -m benchmarks.kernel_table
+"""
+
+from __future__ import annotations
+
+from benchmarks.machine import print_table
+from splatting import kernels
+
+
+def main() -> None:
+    rows = []
+    for name in kernels.names():
+        kernel = kernels.get(name)
+        rows.append(
+            [
+                name,
+                f"{kernel.support:.2f}",
+                f"{kernel.psi:.4f}",
+                f"{kernel.screen_mass:.4f}",
+                f"{kernel.screen_variance:.4f}",
+                f"{kernel.variable}, degree {kernel.degree}",
+                f"{kernel.max_error:.1e}",
+            ]
+        )
+    print_table(
+        ["kernel", "support", "psi", "screen mass", "screen variance", "polynomial", "error"], rows
+    )
+
+
+if __name__ == "__main__":
+    main()
