@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,16 +19,18 @@ def evaluate(
     on_image: Callable[[View, np.ndarray], Any] | None = None,
     background: Sequence[float] = (0.0, 0.0, 0.0),
     perceptual: bool = True,
+    device: Literal["cpu", "cuda"] = "cpu",
 ) -> dict[str, Any]:
     """PSNR, SSIM and LPIPS (None without the extra) of each view and their means.
 
     `on_image(view, rgb)` sees every float render (h, w, 3). Means are over images, as papers on
-    splatting report them; `perceptual=False` leaves LPIPS out.
+    splatting report them; `perceptual=False` leaves LPIPS out;
+    `device` is that of `render`.
     """
     images = []
     for view in views:
         photo = view.image()
-        rgb = render(splats, view.camera, background).rgb
+        rgb = render(splats, view.camera, background, device=device).rgb
         if on_image is not None:
             on_image(view, rgb)
         images.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32
@@ -31,17 +32,22 @@ def render(
     camera: Camera,
     background: Sequence[float] = (0.0, 0.0, 0.0),
     sh_degree: int | None = None,
+    device: Literal["cpu", "cuda"] = "cpu",
 ) -> RenderOutput:
-    """`splats` as `camera` sees them, on the CPU, harmonics up to `sh_degree` (all that are
-    stored).
+    """`splats` as `camera` sees them, with harmonics up to `sh_degree` (all that are stored).
 
-    May be called from several threads at once; each keeps its own buffers.
+    May be called from several threads at once; each keeps its own buffers. `device="cuda"` draws
+    Gaussians with gsplat and raises UserError for any other kernel or without a CUDA device.
     """
+    degree = splats.sh_degree if sh_degree is None else min(sh_degree, splats.sh_degree)
+    if device == "cuda":
+        from splatting import gsplat_cuda
+
+        return gsplat_cuda.render(splats, camera, background, degree)
     from splatting.cpu import pipeline
 
     if not hasattr(_local, "workspace"):
         _local.workspace = pipeline.Workspace()
-    degree = splats.sh_degree if sh_degree is None else min(sh_degree, splats.sh_degree)
     frame = pipeline.forward(
         _local.workspace, splats, camera, degree, np.asarray(background, np.float32)
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -27,6 +27,8 @@ class Command:
     """COLMAP folder; a run folder remembers its own."""
     data_factor: int | None = None
     """Shrink the photos by this factor; a run folder remembers its own, otherwise 1."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """cuda draws with gsplat, which knows only the Gaussian."""
     json: bool = False
     """Print the fields of eval.json instead of a table."""
 
@@ -50,8 +52,9 @@ class Command:
                 f"{self.run_or_ply}: expected a run that held photos out, found one trained with "
                 "--train-on-all; name photos it has not seen with --scene SCENE"
             )
-        scores = evaluate(loaded.splats, scene.test)
-        content = complete(scores, loaded.steps, loaded.seconds)
+        scores = evaluate(loaded.splats, scene.test, device=self.device)
+        last = loaded.metrics[-1] if loaded.metrics else {}
+        content = complete(scores, last.get("step"), last.get("seconds"))
         if self.json:
             print(json.dumps(content, indent=2))
         else:
@@ -67,8 +70,8 @@ class Loaded:
     scene: Path | None = None
     data_factor: int = 1
     saw_every_photo: bool = False
-    steps: int | None = None
-    seconds: float | None = None
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    """What training reported, oldest first."""
 
 
 def load(path: Path) -> Loaded:
@@ -85,14 +88,13 @@ def load(path: Path) -> Loaded:
         splats = checkpoint.load_splats(run.splats_path)
     else:
         splats = export.load_ply(run.ply_path)
-    config, last = run.read_config(), run.last_metrics()
+    config = run.read_config()
     return Loaded(
         splats,
         scene=Path(config.scene) if config else None,
         data_factor=config.data_factor if config else 1,
         saw_every_photo=config.train_on_all if config else False,
-        steps=last.get("step"),
-        seconds=last.get("seconds"),
+        metrics=run.metrics(),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -53,6 +53,8 @@ class Command:
     """Never more splats than this."""
     threads: int | None = None
     """Threads of the CPU rasteriser; all cores by default."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Training runs on the CPU; cuda is refused for now."""
 
     def run(self) -> int:
         """Train, save, score, serve; returns the exit code."""
@@ -101,6 +103,11 @@ def resolve(command: Command) -> RunConfig:
     from app.runs import RunConfig
     from splatting import kernels
 
+    if command.device != "cpu":
+        raise UserError(
+            "--device: expected cpu, as training on CUDA is not there yet, found "
+            f"{command.device}; leave it out (darb3d eval --device cuda draws Gaussians with gsplat)"
+        )
     if command.minutes is not None and command.steps is not None:
         raise UserError("expected --minutes or --steps, found both; leave one out")
     if command.minutes is not None and not 0 < command.minutes < float("inf"):
