@@ -105,8 +105,8 @@ def resolve(command: Command) -> RunConfig:
 
     if command.device != "cpu":
         raise UserError(
-            "--device: expected cpu, as training on CUDA is not there yet, found "
-            f"{command.device}; leave it out (darb3d eval --device cuda draws Gaussians with gsplat)"
+            f"--device: expected cpu, found {command.device}: training on CUDA is not there yet; "
+            "leave it out (darb3d eval --device cuda draws Gaussians with gsplat)"
         )
     if command.minutes is not None and command.steps is not None:
         raise UserError("expected --minutes or --steps, found both; leave one out")
