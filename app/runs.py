@@ -19,6 +19,8 @@ from typing import Any
 from data.errors import UserError
 
 VERSIONED = ("darb3d", "numpy", "numba", "torch", "viser", "pillow")
+METRICS = {"step", "loss", "psnr", "seconds"}
+"""What every line of metrics.jsonl holds."""
 
 
 def installed_versions() -> dict[str, str]:
@@ -192,16 +194,15 @@ class RunFolder:
             )
         return RunConfig(**content)
 
-    def last_metrics(self) -> dict[str, Any]:
-        """The last whole line of metrics.jsonl; empty when there is none."""
+    def metrics(self) -> list[dict[str, Any]]:
+        """The whole lines of metrics.jsonl, oldest first; empty when there is no such file."""
         if not self.metrics_path.exists():
-            return {}
-        for line in reversed(self.metrics_path.read_text(encoding="utf-8").splitlines()):
-            try:
-                return json.loads(line)
-            except ValueError:  # cut short by a crash
-                continue
-        return {}
+            return []
+        lines = []
+        for line in self.metrics_path.read_text(encoding="utf-8").splitlines():
+            with suppress(ValueError):  # the last one may have been cut short by a crash
+                lines.append(json.loads(line))
+        return [line for line in lines if line.keys() >= METRICS]
 
     def write_image(self, path: Path, rgb_uint8: Any) -> None:
         """Write an (h, w, 3) uint8 picture as PNG, atomically."""

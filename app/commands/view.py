@@ -42,7 +42,7 @@ class Command:
         try:
             if note:
                 print(note)
-            viewer.show_finished(loaded.splats, scene)
+            viewer.show_finished(loaded.splats, scene, loaded.metrics)
             if viewer.hint:
                 print(viewer.hint)
             with StopRequest() as stop:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 import math
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -55,6 +55,10 @@ def summary_html(title: str, subtitle: str, cells: dict[str, str], error: str = 
         f"{_STYLE}<div class='d3'><div class='name'>{html.escape(title)}</div>"
         f"<div class='sub'>{html.escape(subtitle)}</div><div class='grid'>{rows}</div>{bad}</div>"
     )
+
+
+def _running(mean: float, value: float, keep: float) -> float:
+    return value if math.isnan(mean) else keep * mean + (1 - keep) * value
 
 
 class Curve:
@@ -118,10 +122,7 @@ class Panel:
         self._bar = gui.add_progress_bar(0.0, animated=True, order=1)
         self._pause = gui.add_button("Pause", icon=Icon.PLAYER_PAUSE, color="gray", order=2)
         self._stop = gui.add_button("Stop and save", icon=Icon.PLAYER_STOP, color="gray", order=3)
-        self._charts = (
-            self._chart("PSNR on training views, dB", "#58a6ff", self._psnr, order=4),
-            self._chart("loss", "#f0883e", self._loss, order=5),
-        )
+        self._add_charts()
 
         @self._pause.on_click
         def _(_event) -> None:
@@ -138,9 +139,8 @@ class Panel:
 
     def update(self, step: int, values: dict) -> None:
         """Take the numbers of a step; the page hears of them twice a second."""
-        loss = values["loss"]  # of one photo: a running mean says more
-        known = not math.isnan(self._mean_loss)
-        self._mean_loss = 0.95 * self._mean_loss + 0.05 * loss if known else loss
+        # the loss of a step is that of one photo: a running mean says more
+        self._mean_loss = _running(self._mean_loss, values["loss"], 0.95)
         self._last = (step, values)
         now = time.monotonic()
         if now >= self._next_update:
@@ -155,6 +155,26 @@ class Panel:
         self._stop.visible = self._pause.visible = False
         self._cells.pop("time left", None)
         self.say(f"done after {steps:,} steps")
+
+    def show_finished(
+        self, splats: int, sh_degree: int, metrics: Sequence[dict[str, Any]] = ()
+    ) -> None:
+        """The numbers and curves of a training that ended earlier."""
+        cells = {"splats": f"{splats:,}", "SH degree": str(sh_degree)}
+        for line in metrics:
+            self._mean_loss = _running(self._mean_loss, line["loss"], 0.5)
+            self._psnr.add(line["step"], line["psnr"])
+            self._loss.add(line["step"], self._mean_loss)
+        if metrics:
+            last = metrics[-1]
+            cells |= {
+                "steps": f"{last['step']:,}",
+                "psnr": f"{last['psnr']:.2f} dB",
+                "loss": f"{self._mean_loss:.4f}",
+                "trained": format_duration(last["seconds"]),
+            }
+            self._add_charts()
+        self.show(cells)
 
     def add_view_controls(
         self,
@@ -197,6 +217,12 @@ class Panel:
             self._charts[0].data = self._psnr.data()
             self._charts[1].data = self._loss.data()
 
+    def _add_charts(self) -> None:
+        self._charts = (
+            self._chart("PSNR on training views, dB", "#58a6ff", self._psnr, order=4),
+            self._chart("loss", "#f0883e", self._loss, order=5),
+        )
+
     def _chart(self, title: str, colour: str, curve: Curve, order: int):
         from viser.uplot import Axis
 
@@ -207,6 +233,7 @@ class Panel:
             axes=(Axis(size=28, **_AXIS), Axis(size=46, space=18, **_AXIS)),
             scales={"x": {"time": False}},
             legend={"show": False},
+            padding=(8, 16, 0, 0),
             height=96,
             order=order,
         )

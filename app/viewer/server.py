@@ -10,7 +10,7 @@ import io
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -179,13 +179,15 @@ class Viewer:
         self.panel.end_training(result.steps)
         self.show_splats(result.splats)
 
-    def show_finished(self, splats: Any, scene: Scene | None) -> None:
-        """Splats that no longer change, with the cameras of their scene where it is known."""
+    def show_finished(
+        self, splats: Any, scene: Scene | None, metrics: Sequence[dict[str, Any]] = ()
+    ) -> None:
+        """Splats that no longer change, with their scene's cameras and what training reported."""
         if scene is None:
             self.show_cloud(splats.means)
         else:
             self.show_scene(scene)
-        self.panel.show({"splats": f"{len(splats):,}", "SH degree": str(splats.sh_degree)})
+        self.panel.show_finished(len(splats), splats.sh_degree, metrics)
         self.show_splats(splats)
 
     def show_splats(self, splats: Any) -> None:

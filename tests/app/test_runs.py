@@ -92,13 +92,13 @@ def test_metrics_keep_numbers_every_few_steps_and_the_last(tmp_path):
     run = RunFolder(tmp_path)
     log = MetricsLog(run.metrics_path, every=10)
     for step in range(1, 26):
-        log.add(step, {"loss": np.float32(0.5), "splats": 7, "live": object()})
+        log.add(step, {"loss": np.float32(0.5), "psnr": 20, "seconds": 0.5, "live": object()})
     log.close()
     lines = [json.loads(line) for line in run.metrics_path.read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 11, 21, 25]
-    assert lines[0] == {"step": 1, "loss": 0.5, "splats": 7}
+    assert lines[0] == {"step": 1, "loss": 0.5, "psnr": 20, "seconds": 0.5}
     run.metrics_path.write_text(run.metrics_path.read_text() + '{"step": 30, "lo')
-    assert run.last_metrics()["step"] == 25
+    assert run.metrics() == lines
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "deep/a.JPG", "../../a.png", "/etc/a.png"])
