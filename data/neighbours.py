@@ -113,11 +113,12 @@ def _installed(package: str) -> bool:
 
 
 def _tree(points: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
-    # a list of ranks keeps the second axis when k is 1
-    distances, indices = cKDTree(points).query(queries, list(range(1, k + 1)), workers=-1)
-    return distances, indices.astype(np.int64)
+    distances, indices = KDTree(points).query(queries, k=k, workers=-1)
+    # scipy drops the second axis when k is 1
+    shape = (len(queries), k)
+    return np.reshape(distances, shape), np.reshape(indices, shape).astype(np.int64)
 
 
 def _scan(points: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
