@@ -25,6 +25,8 @@ from splatting.export import load_ply
 from splatting.rasterization import render
 from splatting.splats import Splats
 
+Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
+
 MARGIN, GAP, HEAD, FOOT = 28, 10, 44, 34
 LARGEST_ERROR = 0.25
 INK, FAINT, PAPER = (232, 236, 241), (139, 148, 158), (13, 17, 23)
@@ -76,7 +78,7 @@ def sheet(views: Sequence[View], splats: Splats, title: str, width: int) -> Imag
     return canvas
 
 
-def _scale_bar(draw: ImageDraw.ImageDraw, right: int, top: int, font: ImageFont.ImageFont) -> None:
+def _scale_bar(draw: ImageDraw.ImageDraw, right: int, top: int, font: Font) -> None:
     ramp = heat(np.linspace(0, LARGEST_ERROR, 120, dtype=np.float32)[None])[0]
     for i, colour in enumerate(ramp):
         draw.line([(right - 160 + i, top), (right - 160 + i, top + 12)], tuple(map(int, colour)))

@@ -1,6 +1,6 @@
 """The constants of every kernel, as `docs/kernels.md` lists them.
 
-    python -m benchmarks.kernel_table
+python -m benchmarks.kernel_table
 """
 
 from __future__ import annotations

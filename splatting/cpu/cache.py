@@ -27,13 +27,13 @@ def configure() -> None:
     numba itself keys each entry by its own version, the source file's time and the CPU, so that no
     SIMD width is assumed when a home folder moves between machines.
     """
-    import numba
+    from numba.core import config
 
     try:
         folder().mkdir(parents=True, exist_ok=True)
     except OSError:
         return  # a read-only home: numba compiles into memory, as without a cache
-    numba.config.CACHE_DIR = str(folder())
+    config.CACHE_DIR = str(folder())  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @contextmanager

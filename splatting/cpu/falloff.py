@@ -18,17 +18,21 @@ from numba.extending import overload
 TINY = np.float32(1e-12)
 
 
+def _compiled_only() -> Any:
+    raise RuntimeError("this name has a meaning in compiled code only")
+
+
 # numba compares the parameters of a stub and of its code by name and annotation: so they have none
 
 
 def falloff(program, q):
     """f(q)."""
-    raise NotImplementedError("compiled code only")
+    return _compiled_only()
 
 
 def falloff_and_slope(program, q):
     """(f(q), df/dq); the slope is the derivative of the polynomial itself."""
-    raise NotImplementedError("compiled code only")
+    return _compiled_only()
 
 
 def _horner(degree: int, variable: str) -> str:
@@ -51,9 +55,9 @@ def _compile(body: str) -> Any:
     return scope["run"]
 
 
-def _read_type(program: types.BaseTuple) -> tuple[int, bool]:
+def _read_type(program: Any) -> tuple[int, bool]:
     """Degree of the polynomial, and whether it is one in d."""
-    in_d = program[-1] == types.int8
+    in_d = bool(program[-1] == types.int8)
     return len(program) - 1 - in_d, in_d
 
 

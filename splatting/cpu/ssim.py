@@ -25,7 +25,7 @@ C1, C2 = f32(0.01**2), f32(0.03**2)
 
 _offsets = np.arange(-RADIUS, RADIUS + 1)
 _gaussian = np.exp(-(_offsets**2) / (2 * 1.5**2))
-TAPS: tuple[float, ...] = tuple(f32(g) for g in _gaussian / _gaussian.sum())
+TAPS = tuple(f32(g) for g in _gaussian / _gaussian.sum())
 T0, T1, T2, T3, T4, T5 = TAPS[:6]
 
 # without nnan: a NaN in the picture has to reach the loss

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+from numba.np.ufunc.parallel import threading_layer
 
 _gate = threading.Lock()
 _layer: str | None = None
@@ -39,7 +40,7 @@ def _remember_layer() -> None:
     """Note the layer that numba chose; it is known only once a parallel loop has run."""
     global _layer
     if _layer is None:
-        _layer = numba.threading_layer()
+        _layer = threading_layer()
 
 
 def set_threads(count: int | None) -> int:
