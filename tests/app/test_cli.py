@@ -1,0 +1,78 @@
+"""The command line itself: help, wrong words, exit codes, one line for every error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.__main__ import COMMANDS, main
+from app.commands import doctor
+from app.errors import guarded
+from data.errors import UserError
+
+
+def test_help_lists_every_command_with_one_line_each(capsys) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"  {name:<8} {what}\n" in text for name, what in COMMANDS.items())
+    assert "darb3d train SCENE" in text
+
+
+def test_every_file_of_commands_is_listed() -> None:
+    files = {path.stem for path in Path(doctor.__file__).parent.glob("*.py")}
+    assert files - {"__init__"} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_its_options(name: str, capsys) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([name, "--help"])
+    assert stopped.value.code == 0
+    text = capsys.readouterr().out
+    assert f"usage: darb3d {name}" in text and "--no-no-" not in text
+
+
+def test_a_slip_gets_the_nearest_command(capsys) -> None:
+    assert main(["trian"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "did you mean train?" in error
+
+
+def test_a_wrong_option_exits_with_2(darb3d, tmp_path) -> None:
+    result = darb3d.run("doctor", "--jsn", cwd=tmp_path)
+    assert result.returncode == 2 and "Traceback" not in result.stderr
+
+
+def test_the_version_is_said(capsys) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("darb3d ")
+
+
+def raising(error: BaseException):
+    def run() -> int:
+        raise error
+
+    return run
+
+
+def test_wrong_input_is_one_line_and_2(capsys) -> None:
+    assert guarded(raising(UserError("a: expected b,\n  found c"))) == 2
+    assert capsys.readouterr().err == "error: a: expected b, found c\n"
+
+
+def test_a_missing_package_is_named_and_2(capsys) -> None:
+    assert guarded(raising(ImportError("No module named 'open3d'", name="open3d.core"))) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "package open3d" in error and "darb3d doctor" in error
+
+
+def test_ctrl_c_is_130_and_silent(capsys) -> None:
+    assert guarded(raising(KeyboardInterrupt())) == 130
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), ImportError("x", name="splatting.lost")])
+def test_our_own_faults_keep_their_traceback(error) -> None:
+    with pytest.raises(type(error)):
+        guarded(raising(error))
