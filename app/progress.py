@@ -38,7 +38,9 @@ class TrainProgress:
                 expand=True,
                 refresh_per_second=4,
             )
-            self._task = self._bar.add_task("starting (the first time, compiling takes a minute)", total=1.0)
+            self._task = self._bar.add_task(
+                "starting (the first time, compiling takes a minute)", total=1.0
+            )
 
     def __enter__(self) -> TrainProgress:
         if self._bar:
