@@ -22,7 +22,7 @@ class TrainConfig:
     """CPU threads; all cores if not given."""
     max_splats: int = 100_000
     """Density control stops growing here."""
-    sh_degree: int = 2
+    sh_degree: int = 3
     """Highest degree of view-dependent colour, 0 to 3."""
     dssim_weight: float = 0.2
     """Share of D-SSIM in the loss; the rest is L1 (3DGS)."""

@@ -79,7 +79,8 @@ def _load_lpips() -> Any:
             torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1), np.float32))
             for image in (render, photo)
         ]
-        with torch.no_grad():
+        # compiling takes ten times as long as it saves on a few pictures, and warns on the way
+        with torch.no_grad(), torch.compiler.set_stance("force_eager"):
             return float(distance(*pair))
 
     return measure
