@@ -35,6 +35,8 @@ class TrainConfig:
     sh0_rate: float = 2.5e-3
     shN_rate: float = 1.25e-4
     """A twentieth of the constant colour's (3DGS)."""
+    rates_end: float = 1.0
+    """Factor that all rates but that of positions reach at the end."""
     coarse_until: tuple[float, ...] = (0.05, 0.2)
     """Progress at which training leaves a quarter and half of the resolution."""
     sh_from: tuple[float, ...] = (0.25, 0.4, 0.55)
