@@ -162,3 +162,13 @@ def quickest(command: list[str], tries: int = 5) -> float:
 
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     return min(seconds() for _ in range(tries))
+
+
+def test_every_dependency_has_its_row_in_the_decisions() -> None:
+    text = (ROOT / "docs" / "decisions.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    for line in project()["project"]["dependencies"]:
+        package = re.match(r"[\w-]+", line)[0].removesuffix("-cpu")
+        assert any(row.startswith(f"| {package} ") for row in rows), package
+    for test in re.findall(r"`(tests/[\w/]+\.py)`", text):
+        assert (ROOT / test).exists(), test
