@@ -151,14 +151,13 @@ def _next_view(state: TrainingState, count: int) -> int:
 
 
 def _rates(config: TrainConfig, done: float, radius: float) -> dict[str, float]:
-    fall = config.rates_end**done
     return {
         "means": config.means_rate * radius * 0.01**done,
-        "log_scales": config.scales_rate * fall,
-        "quats": config.quats_rate * fall,
-        "logit_opacities": config.opacities_rate * fall,
-        "sh0": config.sh0_rate * fall,
-        "shN": config.shN_rate * fall,
+        "log_scales": config.scales_rate,
+        "quats": config.quats_rate,
+        "logit_opacities": config.opacities_rate,
+        "sh0": config.sh0_rate,
+        "shN": config.shN_rate,
     }
 
 
