@@ -12,8 +12,8 @@ import sys
 from importlib import metadata
 
 CHOICE = (
-    "To choose: make install TORCH='torch==2.13.0+cpu' for a CPU build (or +cu130 and the like for "
-    "CUDA), with PIP_EXTRA_INDEX_URL naming the index of such builds from torch's own install page; "
+    "To choose: make install TORCH='torch==2.13.0+cpu' (or +cu130 and the like for CUDA), with "
+    "PIP_EXTRA_INDEX_URL naming the index of such builds from torch's own install page; "
     "a path to a wheel works too."
 )
 
@@ -33,7 +33,7 @@ def describe(requirement: str) -> str:
     local = re.search(r"\+(cpu|cu\d+)", requirement)
     offered = local.group(0) if local else best_local_build(requirement)
     if offered:
-        return f"{kind(offered)} will come ({offered.lstrip('+')})."
+        return f"{kind(offered)} will come ({offered})."
     if platform.machine() in ("x86_64", "AMD64") and platform.system() == "Linux":
         return "a CUDA build will come from the package index (about 3 GB with NVIDIA's libraries)."
     return "the package index's build for this machine will come; on Linux ARM it may hold CUDA."
