@@ -72,7 +72,7 @@ PACKAGES = (
     Package("rich", "tables and the progress bar"),
     Package("viser", "the page in the browser"),
     Package("torch", "the reference of the tests, LPIPS, gsplat"),
-    Package("gsplat", "exporters; the Gaussian rasteriser on CUDA"),
+    Package("gsplat", "draws Gaussians on a CUDA device"),
     Package("open3d", "point clouds and meshes other than .ply", OPEN3D),
     Package("pycolmap", "models from photos; the tests' oracle for lenses"),
     Package(
