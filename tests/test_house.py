@@ -133,6 +133,14 @@ def test_help_is_quick_and_names_every_command() -> None:
     assert quickest([sys.executable, "-P", "-m", "app", "--help"]) < 0.5
 
 
+def test_the_cpu_path_loads_no_torch() -> None:
+    code = (
+        "import sys, data, splatting, splatting.training, splatting.rasterization\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
 def test_the_command_minds_its_own_files(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     for trap in ("app.py", "splatting.py", "data/__init__.py"):

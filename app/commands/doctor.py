@@ -94,6 +94,9 @@ PACKAGES = (
     Package("ray", "training on several machines", optional=True),
 )
 
+TO_TRAIN = ("numpy", "numba", "scipy", "PIL", "plyfile", "safetensors", "jaxtyping", "tyro", "rich")
+"""What `darb3d train --no-viewer` does not start without."""
+
 SYSTEM_LIBRARIES = {
     "libusb-1.0.so.0": "libusb-1.0-0",
     "libGL.so.1": "libgl1",
@@ -111,6 +114,7 @@ def examine() -> Iterator[Finding]:
     if sys.platform == "linux":
         yield from _system_libraries()
     yield from _cuda()
+    yield _verdict()
 
 
 def print_tables(findings: tuple[Finding, ...]) -> None:
@@ -137,7 +141,7 @@ def print_tables(findings: tuple[Finding, ...]) -> None:
 def _note(finding: Finding) -> str:
     if finding.found is None and finding.remedy:
         return f"would give {finding.gives}: {finding.remedy}"
-    return finding.gives
+    return "" if finding.part == "verdict" else finding.gives
 
 
 def _machine() -> Iterator[Finding]:
@@ -176,6 +180,14 @@ def _cuda() -> Iterator[Finding]:
     gives = "gsplat's rasteriser for the Gaussian"
     yield Finding("CUDA", "driver", _cuda_devices(), gives, "needs an NVIDIA GPU and its driver")
     yield Finding("CUDA", "torch built for CUDA", _torch_cuda(), gives, "`make install` says how")
+
+
+def _verdict() -> Finding:
+    """The answer that most people came for; last, because the eye ends there."""
+    lacking = [p for p in PACKAGES if p.module in TO_TRAIN and not _importable(p.module)]
+    names = " ".join((package.distributions or (package.module,))[0] for package in lacking)
+    found = None if lacking else "ready to train on this CPU"
+    return Finding("verdict", "training", found, "training on this CPU", f"pip install {names}")
 
 
 def _importable(module: str) -> bool:
@@ -232,8 +244,18 @@ def _cache_folder() -> str | None:
     except ImportError:
         return None
     path = folder()
-    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    return f"{path} ({size / 2**20:.0f} MiB)"
+    try:
+        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+        lasting = "" if _writable(path) else ", not writable: every start compiles anew"
+    except OSError as error:
+        return f"{path} (not readable: {error.strerror})"
+    return f"{path} ({size / 2**20:.0f} MiB{lasting})"
+
+
+def _writable(path: Path) -> bool:
+    """Whether files can be made in `path`, or in the nearest folder above it that exists."""
+    there = next(folder for folder in (path, *path.parents) if folder.exists())
+    return os.access(there, os.W_OK)
 
 
 def _loads(library: str) -> bool:

@@ -36,6 +36,24 @@ def test_what_is_missing_says_what_it_would_give(monkeypatch, capsys) -> None:
         assert "would give the import of open3d: sudo apt-get install -y libusb-1.0-0" in text
 
 
+def test_the_last_line_says_whether_training_can_start(monkeypatch, capsys) -> None:
+    assert doctor.Command().run() == 0
+    assert "ready to train on this CPU" in capsys.readouterr().out.splitlines()[-1]
+    monkeypatch.setattr(doctor, "_importable", lambda module: module != "numba")
+    assert doctor.Command(json=True).run() == 0
+    verdict = json.loads(capsys.readouterr().out)[-1]
+    assert verdict["found"] is None and verdict["remedy"] == "pip install numba"
+
+
+def test_a_cache_that_cannot_be_written_is_said(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "not" / "yet"))
+    # an asked permission, not a taken one: root may write everywhere
+    monkeypatch.setattr(doctor.os, "access", lambda path, mode: path != tmp_path)
+    assert "not writable" in by_name(doctor.examine())["compiled code in"].found
+    monkeypatch.setattr(doctor.os, "access", lambda path, mode: path == tmp_path)
+    assert "not writable" not in by_name(doctor.examine())["compiled code in"].found
+
+
 def test_the_pool_of_threads_is_the_one_numba_takes(tmp_path) -> None:
     said = by_name(doctor.examine())["threads of numba"].found
     run = (
