@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml constraints.txt scripts/install.sh
 	@sh scripts/install.sh '$(PYTHON)' '$(TORCH)'
 
 demo: install
-	$(BIN)/darb3d train data/samples/banana --minutes 1.5 $(if $(EXIT),--exit)
+	$(BIN)/darb3d train data/samples/banana --minutes 1.25 $(if $(EXIT),--exit)
 
 lint: install
 	$(BIN)/ruff check .
