@@ -11,7 +11,7 @@ import platform
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from numbers import Real
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -50,6 +50,7 @@ class RunConfig:
     train_on_all: bool
     max_splats: int
     threads: int | None
+    strategy: str = "adaptive"
     versions: dict[str, str] = field(default_factory=installed_versions)
 
 
@@ -108,7 +109,7 @@ class RunFolder:
                 return run
             stem = re.sub(r"[^\w.-]+", "_", scene_name).strip("._") or "scene"
             for n in range(1, 100_000):
-                path = Path("runs") / f"{stem}-{kernel}-{n}"
+                path = Path("runs") / f"{stem}-{re.sub('[:=,]', '-', kernel)}-{n}"
                 try:
                     path.mkdir(parents=True)
                 except FileExistsError:
@@ -181,8 +182,10 @@ class RunFolder:
         if not self.config_path.exists():
             return None
         content = read_json(self.config_path)
-        names = {entry.name for entry in fields(RunConfig)}
-        odd = sorted(set(content) ^ names)
+        known = fields(RunConfig)
+        required = {entry.name for entry in known if entry.default is MISSING}
+        required -= {"versions"}
+        odd = sorted(set(content) - {entry.name for entry in known} | required - set(content))
         if odd:
             versions = content.get("versions")
             writer = versions.get("darb3d", "?") if isinstance(versions, dict) else "?"

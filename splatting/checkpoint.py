@@ -15,8 +15,10 @@ _FORMAT = "darb3d-1"
 
 
 def save_splats(path: str | Path, splats: Splats) -> None:
-    """Write `splats` with the name of their kernel."""
-    save_state(path, splats.arrays(), {"kernel": splats.kernel.name})
+    """Write `splats` with their kernel."""
+    kernel = splats.kernel
+    text = {"kernel": kernel.name, "kernel_description": kernels.describe(kernel)}
+    save_state(path, splats.arrays(), text)
 
 
 def load_splats(path: str | Path) -> Splats:
@@ -26,7 +28,8 @@ def load_splats(path: str | Path) -> Splats:
     if missing or "kernel" not in text:
         raise UserError(f"{path}: expected splats, found no {', '.join(missing) or 'kernel'} in it")
     parameters = {name: arrays[name] for name in PARAMETERS}
-    return Splats(**parameters, kernel=kernels.get(text["kernel"]))
+    kernel = kernels.restore(text["kernel"], text.get("kernel_description", ""))
+    return Splats(**parameters, kernel=kernel)
 
 
 def save_state(path: str | Path, arrays: dict[str, np.ndarray], text: dict[str, str]) -> None:

@@ -4,6 +4,7 @@ command line."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -52,5 +53,9 @@ class TrainConfig:
     """Mean absolute screen gradient above which a splat is split."""
     least_opacity: float = 0.005
     """Splats fainter than this are removed (3DGS)."""
+    strategy: Literal["adaptive", "mcmc"] = "adaptive"
+    """Density control: splits where the screen pulls, or samples that move (3DGS-MCMC)."""
+    mcmc_weight: float = 0.01
+    """Weight of mean opacity and mean size in the loss of mcmc (3DGS-MCMC)."""
     background: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Colour behind everything."""

@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float32
 
+from data.geometry import rotation_from_quat
+from splatting.kernels import ALPHA_CUT
 from splatting.splats import PARAMETERS, Splats, concatenate
 
 SPLIT_SHRINK = 0.5
@@ -75,7 +77,7 @@ def split(splats: Splats, moments: Moments, chosen: np.ndarray) -> tuple[Splats,
     rows = np.arange(len(chosen))
     axis = np.argmax(parents.log_scales, axis=1)
     sigma = np.exp(parents.log_scales[rows, axis])
-    direction = _rotations(parents.quats)[rows, :, axis]
+    direction = rotation_from_quat(parents.quats)[rows, :, axis]
     kernel = splats.kernel
     distance = np.sqrt((1.0 - SPLIT_SHRINK**2) * kernel.psi * kernel.screen_variance) * sigma
     offset = (direction * distance[:, None]).astype(np.float32)
@@ -117,20 +119,34 @@ def clone(splats: Splats, moments: Moments, chosen: np.ndarray) -> tuple[Splats,
     return concatenate([thinned, copies]), joined  # type: ignore[return-value]
 
 
+def blank_rows(moments: Moments, rows: np.ndarray) -> Moments:
+    """`moments` with those of `rows` at zero: what they remember belongs to other splats."""
+    blank: Moments = {}
+    for name, (first, second) in moments.items():
+        blank[name] = (first.copy(), second.copy())
+        for moment in blank[name]:
+            moment[rows] = 0.0
+    return blank
+
+
+def cap_opacity(splats: Splats) -> Splats:
+    """No splat more opaque than its kernel can use (`Kernel.most_opaque`)."""
+    most = splats.kernel.most_opaque
+    if most >= 1.0:
+        return splats
+    logit = np.float32(np.log(most / (1.0 - most)))
+    return replace(splats, logit_opacities=np.minimum(splats.logit_opacities, logit))
+
+
 def too_faint(splats: Splats, least_opacity: float) -> Bool[np.ndarray, "n"]:
-    """Splats that add next to nothing, or whose numbers are no longer finite."""
-    logit = np.log(least_opacity / (1.0 - least_opacity))
+    """Splats that add next to nothing, or whose numbers are no longer finite.
+
+    `least_opacity` is the Gaussian's; another kernel goes when it adds as little as that (see
+    `Kernel.faint`).
+    """
+    least = max(least_opacity * splats.kernel.faint, 1.01 * ALPHA_CUT)
+    logit = np.log(least / (1.0 - least))
     finite = np.ones(len(splats), bool)
     for array in (splats.means, splats.log_scales, splats.quats, splats.sh0):
         finite &= np.isfinite(array).all(axis=1)
     return ~finite | ~(splats.logit_opacities > logit)
-
-
-def _rotations(quats: Float32[np.ndarray, "n 4"]) -> Float32[np.ndarray, "n 3 3"]:
-    w, x, y, z = (quats / np.linalg.norm(quats, axis=1, keepdims=True)).T
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)

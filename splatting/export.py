@@ -1,7 +1,7 @@
 """Splats to and from the .ply of 3DGS, which every other viewer reads.
 
 The kernel stands in a header comment, `SplatKernel: raised-cosine`: a viewer that does not know it
-draws Gaussians of the same sigma. Coordinates are those of the COLMAP model.
+draws Gaussians of the same sigma. One of the user's own follows as numbers, `SplatKernelProgram`. Coordinates are those of the COLMAP model.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from splatting import kernels
 from splatting.splats import Splats
 
 _KERNEL_COMMENT = "SplatKernel:"
+_PROGRAM_COMMENT = "SplatKernelProgram:"
 _AXES = ("x", "y", "z")
 _CHANNELS = 3
 
@@ -33,8 +34,10 @@ def save_ply(path: str | Path, splats: Splats) -> None:
     columns["opacity"] = splats.logit_opacities
     columns |= {f"scale_{i}": splats.log_scales[:, i] for i in range(3)}
     columns |= {f"rot_{i}": splats.quats[:, i] for i in range(4)}
-    comments = (f"{_KERNEL_COMMENT} {splats.kernel.name}", "SplatRenderMode: default")
-    write_vertices(path, columns, comments)
+    comments = [f"{_KERNEL_COMMENT} {splats.kernel.name}", "SplatRenderMode: default"]
+    if description := kernels.describe(splats.kernel):
+        comments.append(f"{_PROGRAM_COMMENT} {description}")
+    write_vertices(path, columns, tuple(comments))
 
 
 def load_ply(path: str | Path) -> Splats:
@@ -79,12 +82,14 @@ def load_ply(path: str | Path) -> Splats:
         logit_opacities=np.ascontiguousarray(logit_opacities),
         sh0=sh0,
         shN=np.ascontiguousarray(shN, np.float32),
-        kernel=kernels.get(_kernel_named(comments)),
+        kernel=kernels.restore(
+            _comment(comments, _KERNEL_COMMENT) or "gaussian", _comment(comments, _PROGRAM_COMMENT)
+        ),
     )
 
 
-def _kernel_named(comments: tuple[str, ...]) -> str:
+def _comment(comments: tuple[str, ...], key: str) -> str:
     for comment in comments:
-        if comment.startswith(_KERNEL_COMMENT):
-            return comment.removeprefix(_KERNEL_COMMENT).strip()
-    return "gaussian"
+        if comment.startswith(key):
+            return comment.removeprefix(key).strip()
+    return ""

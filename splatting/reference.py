@@ -55,7 +55,8 @@ class Picture:
     offsets: Float[Tensor, "p v 2"]
     """A zero added to each pixel's view of each mean: its gradient is dL/d(mean) pixel by pixel."""
     margin: Float[Tensor, "h w"]
-    """Relative distance to the nearest decision (1/255, 0.99, the stop) that pixel takes."""
+    """Relative distance to the nearest decision (cut-off, tip, kink, 0.99, the stop) that pixel
+    takes."""
 
 
 def parameters(splats: Splats, requires_grad: bool = True) -> Parameters:
@@ -85,13 +86,11 @@ def covariances(
     return half @ half.transpose(1, 2)
 
 
-def spherical_harmonics(
-    directions: Float[Tensor, "n 3"], sh0: Float[Tensor, "n 3"], shN: Float[Tensor, "n k 3"]
-) -> Float[Tensor, "n 3"]:
-    """max(0, 0.5 + sum of harmonics), degree from k; basis order and signs of 3DGS."""
-    x, y, z = directions.unbind(dim=1)
+def sh_basis(directions: Float[Tensor, "*n 3"]) -> list[Float[Tensor, "*n"]]:
+    """The fifteen harmonics of degree 1 to 3 at unit vectors, in the order and signs of 3DGS."""
+    x, y, z = directions.unbind(dim=-1)
     xx, yy, zz = x * x, y * y, z * z
-    basis = [
+    return [
         -0.4886025119029199 * y,
         0.4886025119029199 * z,
         -0.4886025119029199 * x,
@@ -108,10 +107,16 @@ def spherical_harmonics(
         1.445305721320277 * z * (xx - yy),
         -0.5900435899266435 * x * (xx - 3 * yy),
     ]
+
+
+def spherical_harmonics(
+    directions: Float[Tensor, "n 3"], sh0: Float[Tensor, "n 3"], shN: Float[Tensor, "n k 3"]
+) -> Float[Tensor, "n 3"]:
+    """max(0, 0.5 + sum of harmonics), degree from k; basis order and signs of 3DGS."""
     k = shN.shape[1]
     colour = 0.5 + SH_C0 * sh0
     if k:
-        colour = colour + torch.einsum("nk,nkc->nc", torch.stack(basis[:k], dim=1), shN)
+        colour = colour + torch.einsum("nk,nkc->nc", torch.stack(sh_basis(directions)[:k], dim=1), shN)
     return colour.clamp(min=0)
 
 
@@ -172,7 +177,9 @@ def composite(
     # outside the support the closed form may be anything: it is kept out of autograd's sight
     falloff = kernel.closed_form(torch.where(inside, q, torch.zeros_like(q)), torch)
     strength = screen.opacities * falloff
-    drawn = inside & (strength >= ALPHA_CUT)
+    # of a kernel with lobes all is drawn as far as the last visible one
+    cutoff = torch.from_numpy(kernel.cutoff_q(screen.opacities.detach().numpy()))
+    drawn = inside & (q <= cutoff)
     alpha = torch.where(drawn, strength.clamp(max=MAX_ALPHA), torch.zeros_like(strength))
 
     after = torch.cumprod(1 - alpha, dim=1)
@@ -184,7 +191,11 @@ def composite(
     shape = (camera.height, camera.width)
     rgb = weights @ screen.colours + final[:, None] * background
     with torch.no_grad():
-        gaps = torch.where(inside, (strength / ALPHA_CUT - 1).abs(), torch.ones_like(q))
+        gaps = torch.minimum((q / cutoff - 1).abs(), (q / kernel.support**2 - 1).abs())
+        if kernel.fitted.variable == "two-q":
+            gaps = torch.minimum(gaps, (q / kernel.fitted.knot - 1).abs())
+        elif kernel.fitted.variable != "q":
+            gaps = torch.minimum(gaps, q.sqrt())
         gaps = torch.minimum(gaps, (strength / MAX_ALPHA - 1).abs())
         gaps = torch.minimum(gaps, (after / STOP - 1).abs())
         margin = gaps.amin(dim=1) if gaps.shape[1] else torch.ones(len(pixels))

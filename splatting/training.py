@@ -19,7 +19,7 @@ from jaxtyping import Float32
 from data.camera import Camera
 from data.errors import UserError
 from data.scene import Scene
-from splatting import densification
+from splatting import densification, mcmc
 from splatting.config import TrainConfig
 from splatting.cpu import adam, pipeline, ssim
 from splatting.cpu.threads import set_threads
@@ -123,25 +123,53 @@ def step(
     loss, _, _ = ssim.l1_dssim(frame.rgb, photo, config.dssim_weight, d_rgb, buffers.loss)
     gradients = pipeline.backward(buffers.frame, frame, d_rgb)
     state.step += 1
-    _adam_step(state, gradients, _rates(config, done, radius))
-    if done < config.refine_until:
+    rates = _rates(config, done, radius)
+    if config.strategy == "mcmc":
+        mcmc.regularise(
+            state.splats,
+            frame.visible,
+            config.mcmc_weight,
+            radius,
+            gradients.logit_opacities,
+            gradients.log_scales,
+        )
+    _adam_step(state, gradients, rates)
+    if config.strategy == "mcmc":
+        falling = rates["means"] / (config.means_rate * radius)
+        mcmc.add_noise(state.splats, falling, radius, state.generator)
+    elif done < config.refine_until:
         state.statistics.add(frame.visible, gradients.screen, camera.width, camera.height)
     return loss, frame.rgb
 
 
 def refine(state: TrainingState, config: TrainConfig) -> None:
-    """One round of density control: drop the faint, split the hardest pulled within the budget."""
-    keep = ~densification.too_faint(state.splats, config.least_opacity)
-    pull = state.statistics.mean_pull[keep]
-    state.splats, state.moments = densification.prune(state.splats, state.moments, keep)
+    """One round of density control, by the configured strategy."""
+    state.splats = densification.cap_opacity(state.splats)
+    faint = densification.too_faint(state.splats, config.least_opacity)
+    if config.strategy == "mcmc":
+        _move_and_grow(state, config, faint)
+    else:
+        _prune_and_split(state, config, faint)
+    state.statistics = densification.ScreenStatistics.empty(len(state.splats))
+
+
+def _move_and_grow(state: TrainingState, config: TrainConfig, faint: np.ndarray) -> None:
+    splats, moments = mcmc.relocate(state.splats, state.moments, faint, state.generator)
+    room = min(int(config.growth * len(splats)) + 1, config.max_splats - len(splats))
+    state.splats, state.moments = mcmc.grow(splats, moments, room, state.generator)
+
+
+def _prune_and_split(state: TrainingState, config: TrainConfig, faint: np.ndarray) -> None:
+    """Drop the faint, split the hardest pulled within the budget."""
+    pull = state.statistics.mean_pull[~faint]
+    state.splats, state.moments = densification.prune(state.splats, state.moments, ~faint)
     n = len(state.splats)
     room = min(int(config.growth * n) + 1, config.max_splats - n)
-    candidates = np.flatnonzero(pull > config.pull_threshold)
+    candidates = np.flatnonzero(pull > config.pull_threshold * state.splats.kernel.pull)
     if room > 0 and len(candidates):
         hardest = np.argsort(-pull[candidates], kind="stable")[:room]
         chosen = np.sort(candidates[hardest])
         state.splats, state.moments = densification.split(state.splats, state.moments, chosen)
-    state.statistics = densification.ScreenStatistics.empty(len(state.splats))
 
 
 def _next_view(state: TrainingState, count: int) -> int:

@@ -33,7 +33,10 @@ class TrainingState:
 
 def initial_state(scene: Scene, config: TrainConfig) -> TrainingState:
     """The state before the first step: splats at the scene's points."""
-    start = splats.from_points(scene.points, kernels.get(config.kernel), config.sh_degree)
+    # samples that move start opaque: there is no gradient that could find them otherwise
+    opacity = 0.5 if config.strategy == "mcmc" else 0.1
+    kernel = kernels.get(config.kernel)
+    start = splats.from_points(scene.points, kernel, config.sh_degree, opacity)
     return TrainingState(
         splats=start,
         moments=densification.new_moments(start),
@@ -58,6 +61,7 @@ def pack(state: TrainingState) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     arrays["pull"], arrays["views"] = state.statistics.pull, state.statistics.views
     text = {
         "kernel": state.splats.kernel.name,
+        "kernel_description": kernels.describe(state.splats.kernel),
         "generator": json.dumps(state.generator.bit_generator.state),
         "step": str(state.step),
         "seconds": repr(state.seconds),
@@ -73,7 +77,7 @@ def unpack(arrays: dict[str, np.ndarray], text: dict[str, Any]) -> TrainingState
         generator = np.random.default_rng()
         generator.bit_generator.state = json.loads(text["generator"])
         return TrainingState(
-            splats=Splats(**parameters, kernel=kernels.get(text["kernel"])),
+            splats=Splats(**parameters, kernel=kernels.restore(text["kernel"], text.get("kernel_description", ""))),
             moments={n: (arrays[f"first.{n}"], arrays[f"second.{n}"]) for n in PARAMETERS},
             statistics=densification.ScreenStatistics(arrays["pull"], arrays["views"]),
             generator=generator,

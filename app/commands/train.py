@@ -30,7 +30,11 @@ class Command:
     scene: Annotated[Path, tyro.conf.Positional]
     """COLMAP folder: photos and a sparse model."""
     kernel: str = "raised-cosine"
-    """Decay of a splat: raised-cosine or gaussian."""
+    """Decay of a splat: gaussian, raised-cosine, half-cosine, half-cosine-square, parabolic,
+    modular-sinc, inverse-multiquadric, triangle, generalised-exponential:n=1.5, student-t:nu=5, or
+    your own, FILE.py:NAME (docs/kernels.md)."""
+    strategy: Literal["adaptive", "mcmc"] = "adaptive"
+    """Density control: split where the screen pulls, or samples that move to where they matter."""
     data_factor: int = 1
     """Shrink the photos by this factor."""
     minutes: float | None = None
@@ -64,6 +68,7 @@ class Command:
         from app.runs import RunFolder
         from data import load_scene
         from data.images import read_photo
+        from splatting import kernels
 
         config = resolve(self)
         console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -74,7 +79,7 @@ class Command:
         try:
             for view in scene.test:  # a broken one should not be found after the training
                 read_photo(view.image_path)
-            run = RunFolder.create(scene.name, self.kernel, self.out)
+            run = RunFolder.create(scene.name, kernels.get(self.kernel).name, self.out)
             run.write_config(config)
             try:
                 with StopRequest() as stop:
@@ -123,6 +128,7 @@ def resolve(command: Command) -> RunConfig:
     return RunConfig(
         scene=str(command.scene.absolute()),
         kernel=command.kernel,
+        strategy=command.strategy,
         data_factor=command.data_factor,
         minutes=DEFAULT_MINUTES if endless else command.minutes,
         steps=command.steps,
@@ -164,6 +170,7 @@ def train_and_save(
 
     train_config = splatting.TrainConfig(
         kernel=config.kernel,
+        strategy=config.strategy,
         steps=config.steps,
         minutes=config.minutes,
         seed=config.seed,

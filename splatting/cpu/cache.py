@@ -3,8 +3,11 @@ lock."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +21,16 @@ def folder() -> Path:
         base = Path.home() / "Library" / "Caches"
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "darb3d" / f"numba-py{sys.version_info[0]}{sys.version_info[1]}"
+    return base / "darb3d" / f"numba-py{sys.version_info[0]}{sys.version_info[1]}-{_sources()}"
+
+
+def _sources() -> str:
+    """A digest of the compiled files: numba looks at the file of a loop alone, not at those whose
+    functions it inlines."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def configure() -> None:
@@ -34,6 +46,17 @@ def configure() -> None:
     except OSError:
         return  # a read-only home: numba compiles into memory, as without a cache
     config.CACHE_DIR = str(folder())  # pyright: ignore[reportAttributeAccessIssue]
+    if "NUMBA_CACHE_DIR" not in os.environ:
+        _forget_old()
+
+
+def _forget_old() -> None:
+    """Delete the folders of other versions that nobody has used for a month."""
+    os.utime(folder())
+    month_ago = time.time() - 30 * 86_400
+    for other in folder().parent.glob("numba-py*"):
+        if other.stat().st_mtime < month_ago:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from splatting.cpu.threads import guarded
 f32 = np.float32
 
 MAX_ALPHA = f32(0.99)
+"""Of one splat at one pixel (3DGS); callers may pass another."""
 STOP = f32(1e-4)
 """Transmittance at which a pixel is finished."""
 AREA = s.TILE_AREA
@@ -36,14 +37,14 @@ REMAINING = 7 * AREA
 
 
 @njit(fastmath=True, error_model="numpy", nogil=True, cache=True)
-def _blend(buffer, start, count, program, x, y, a, b, c, o, q_cut, red, green, blue, depth):
+def _blend(buffer, start, count, program, most, x, y, a, b, c, o, q_cut, red, green, blue, depth):
     """Lay one splat over `count` pixels of the tile from `start`."""
     v = buffer[start:]
     for p in range(count):
         dx = v[p + PIXEL_X] - x
         dy = v[p + PIXEL_Y] - y
         q = a * dx * dx + c * dy * dy + f32(2) * b * dx * dy
-        alpha = min(o * falloff(program, q), MAX_ALPHA)
+        alpha = min(o * falloff(program, q), most)
         alpha = alpha if q <= q_cut else f32(0)
         t = v[p + TRANSMITTANCE]
         weight = alpha * t
@@ -81,6 +82,7 @@ def _span(record, tile_x, tile_y):
 def composite(
     records,
     program,
+    most,
     tile_start,
     splat_of,
     columns,
@@ -92,6 +94,8 @@ def composite(
 ):
     """Draw all tiles: `rgb (h, w, 3)` over `background (3,)`, `transmittance (h, w)`, `depth (h,
     w)` = sum of w z.
+
+    `most` is the largest alpha of one splat.
 
     `ends (tiles,)` receives where each tile's list was left, which is where the backward stops too.
     """
@@ -114,6 +118,7 @@ def composite(
                 first * s.TILE,
                 (last - first) * s.TILE,
                 program,
+                most,
                 x,
                 y,
                 record[s.CONIC_A],
@@ -143,7 +148,7 @@ def composite(
 
 @njit(fastmath=True, error_model="numpy", nogil=True, cache=True)
 def _blend_backward(
-    buffer, start, count, program, x, y, a, b, c, o, q_cut, red, green, blue, depth
+    buffer, start, count, program, most, x, y, a, b, c, o, q_cut, red, green, blue, depth
 ):
     """Gradients that one splat receives from `count` pixels, walking front to back as the forward
     did.
@@ -170,7 +175,7 @@ def _blend_backward(
         q = a * dx * dx + c * dy * dy + f32(2) * b * dx * dy
         value, slope = falloff_and_slope(program, q)
         free = o * value
-        alpha = min(free, MAX_ALPHA)
+        alpha = min(free, most)
         alpha = alpha if q <= q_cut else f32(0)
         t = v[p + TRANSMITTANCE]
         weight = alpha * t
@@ -188,7 +193,7 @@ def _blend_backward(
         g_depth += weight * d_depth
         d_alpha = t * d_weight - remaining / (f32(1) - alpha)
         d_alpha = d_alpha if weight > f32(0) else f32(0)
-        d_alpha = d_alpha if free < MAX_ALPHA else f32(0)
+        d_alpha = d_alpha if free < most else f32(0)
         g_o += d_alpha * value
         d_q = d_alpha * o * slope
         g_a += d_q * dx * dx
@@ -208,6 +213,7 @@ def _blend_backward(
 def composite_backward(
     records,
     program,
+    most,
     tile_start,
     splat_of,
     pair_of,
@@ -275,6 +281,7 @@ def composite_backward(
                 first * s.TILE,
                 (last - first) * s.TILE,
                 program,
+                most,
                 x,
                 y,
                 record[s.CONIC_A],

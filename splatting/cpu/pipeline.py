@@ -168,6 +168,7 @@ def forward(
         compositing.composite(
             records,
             kernel.program,
+            compositing.MAX_ALPHA,
             tile_start,
             splat_of,
             columns,
@@ -198,6 +199,7 @@ def backward(
         compositing.composite_backward(
             frame.records,
             kernel.program,
+            compositing.MAX_ALPHA,
             frame.tile_start,
             frame.splat_of,
             frame.pair_of,

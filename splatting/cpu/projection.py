@@ -63,7 +63,7 @@ def _clamped_ray(ratio, focal, centre, size):
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _cut_off(opacity, table):
+def cut_off(opacity, table):
     """q at which opacity * f(q) = 1/255, interpolated in log(255 opacity)."""
     place = math.log(255.0 * opacity) / LOG_255 * (len(table) - 1)
     k = min(max(int(place), 0), len(table) - 2)
@@ -157,7 +157,7 @@ def project(
             yy = psi * (v[1, 0] ** 2 + v[1, 1] ** 2 + v[1, 2] ** 2) + LOW_PASS_PX2
             xy = psi * (v[0, 0] * v[1, 0] + v[0, 1] * v[1, 1] + v[0, 2] * v[1, 2])
             determinant = xx * yy - xy * xy
-            q_cut = _cut_off(opacity, table)
+            q_cut = cut_off(opacity, table)
             half_width, half_height = math.sqrt(q_cut * xx), math.sqrt(q_cut * yy)
             u = cam[12] * x / z + cam[14]
             w = cam[13] * y / z + cam[15]
