@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from numbers import Real
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 from data.errors import UserError
 
@@ -50,7 +50,7 @@ class RunConfig:
     train_on_all: bool
     max_splats: int
     threads: int | None
-    strategy: str = "adaptive"
+    strategy: Literal["adaptive", "mcmc"] = "adaptive"
     versions: dict[str, str] = field(default_factory=installed_versions)
 
 

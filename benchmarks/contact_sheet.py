@@ -3,8 +3,7 @@
     python -m benchmarks.contact_sheet SCENE SPLATS -o docs/contact_sheet.jpg [--data-factor N]
 
 SPLATS is a .ply or the splats.safetensors of a run. The error is the mean absolute difference of a
-pixel,
-drawn from black through violet and orange to pale yellow at 0.25.
+pixel, drawn from black through violet and orange to pale yellow at 0.25.
 """
 
 from __future__ import annotations

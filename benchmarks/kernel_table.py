@@ -20,13 +20,16 @@ def main() -> None:
                 f"{kernel.psi:.4f}",
                 f"{kernel.screen_mass:.4f}",
                 f"{kernel.screen_variance:.4f}",
-                f"{kernel.variable}, degree {kernel.degree}",
-                f"{kernel.max_error:.1e}",
+                f"{kernel.fitted.variable}, degree {kernel.fitted.degree}",
+                f"{kernel.fitted.max_error:.1e}",
+                f"{kernel.fitted.max_slope_error:.1e}",
+                f"{kernel.faint:.3f}",
+                f"{kernel.pull:.3f}",
+                f"{kernel.most_opaque:.4f}",
             ]
         )
-    print_table(
-        ["kernel", "support", "psi", "screen mass", "screen variance", "polynomial", "error"], rows
-    )
+    header = ["kernel", "support", "psi", "screen mass", "screen variance", "polynomial", "error"]
+    print_table([*header, "slope error", "faint", "pull", "most opaque"], rows)
 
 
 if __name__ == "__main__":

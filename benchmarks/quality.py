@@ -2,9 +2,8 @@
 
     python -m benchmarks.quality SCENE --data-factor N --minutes M [--kernel K] [--seed S] [--again]
 
-A cell that was measured is not measured again; `--again` does. Train on a machine that does
-nothing else:
-`seconds` is wall time, and `cpu_seconds` beside it tells how much of it the training got.
+A cell that was measured is not measured again; `--again` does. Train on a machine that does nothing
+else: `seconds` is wall time, and `cpu_seconds` beside it tells how much of it the training got.
 """
 
 from __future__ import annotations

@@ -2,12 +2,9 @@
 
 A splat whose screen position is pulled hard, in whatever directions, covers detail that it cannot
 show: it is replaced by two. On the screen its kernel has variance c sigma^2 along an axis, where c
-= psi
-times the kernel's screen variance (1 for the Gaussian). Two halves of sigma / 2 at +- sqrt(3 c)
-sigma / 2
-along the longest axis, of the same opacity, have the same mass, centre and second moments: seen
-from
-farther away the picture stays as it was, whatever the kernel.
+= psi times the kernel's screen variance (1 for the Gaussian). Two halves of sigma / 2 at +- sqrt(3
+c) sigma / 2 along the longest axis, of the same opacity, have the same mass, centre and second
+moments: seen from farther away the picture stays as it was, whatever the kernel.
 """
 
 from __future__ import annotations

@@ -24,8 +24,7 @@ def evaluate(
     """PSNR, SSIM and LPIPS (None without the extra) of each view and their means.
 
     `on_image(view, rgb)` sees every float render (h, w, 3). Means are over images, as papers on
-    splatting report them; `perceptual=False` leaves LPIPS out;
-    `device` is that of `render`.
+    splatting report them; `perceptual=False` leaves LPIPS out; `device` is that of `render`.
     """
     images = []
     for view in views:

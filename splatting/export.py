@@ -1,7 +1,8 @@
 """Splats to and from the .ply of 3DGS, which every other viewer reads.
 
 The kernel stands in a header comment, `SplatKernel: raised-cosine`: a viewer that does not know it
-draws Gaussians of the same sigma. One of the user's own follows as numbers, `SplatKernelProgram`. Coordinates are those of the COLMAP model.
+draws Gaussians of the same sigma. One of the user's own follows as numbers, `SplatKernelProgram`.
+Coordinates are those of the COLMAP model.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Drawing Gaussians with gsplat's CUDA rasteriser; every other use of CUDA is refused in one line.
 
 gsplat's limits differ from ours in the last digits: alpha at most 0.999, and a splat ends at 3.33
-sigma
-or where it falls below 1/255.
+sigma or where it falls below 1/255.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""Density control as Markov chain Monte Carlo, exact for every kernel (3DGS-MCMC, arXiv 2404.09591).
+"""Density control as Markov chain Monte Carlo, exact for every kernel (3DGS-MCMC, arXiv
+2404.09591).
 
 Splats are samples: positions take noise, dead ones move onto live ones, and the number grows to a
-cap. N splats stacked on one spot must look like the one that was there. With opacity 1 - (1 - o)^(1 / N)
-they do at the centre; the paper's scale factor makes the integral along a line through it equal too. Its
-1 / sqrt(k + 1) are the Gaussian's moments m_n = Int f^n / Int f of that line; here they are the
-kernel's own. All edits are pure: (splats, moments) in, (splats, moments) out.
+cap. N splats stacked on one spot must look like the one that was there. With opacity 1 - (1 - o)^(1
+/ N) they do at the centre; the paper's scale factor makes the integral along a line through it
+equal too. Its 1 / sqrt(k + 1) are the Gaussian's moments m_n = Int f^n / Int f of that line; here
+they are the kernel's own. All edits are pure: (splats, moments) in, (splats, moments) out.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ def shared_scale(
 ) -> Float64[np.ndarray, "n"]:
     """Factor on sigma of `copies` splats of opacity `each` in place of one of `opacity`.
 
-    Equation 9 of the paper: o / sum_{i=1..N} sum_{k<i} (-1)^k C(i - 1, k) each^(k + 1) m_(k + 1). The
-    inner sums are Int f each (1 - each f)^(i - 1), so the whole is Int 1 - (1 - each f)^N, taken
-    here by quadrature: the alternating binomials cancel to noise for fifty copies.
+    Equation 9 of the paper: o / sum_{i=1..N} sum_{k<i} (-1)^k C(i - 1, k) each^(k + 1) m_(k + 1).
+    The inner sums are Int f each (1 - each f)^(i - 1), so the whole is Int 1 - (1 - each f)^N,
+    taken here by quadrature: the alternating binomials cancel to noise for fifty copies.
     """
     r = np.linspace(0.0, kernel.support, 501)
     f = kernel(r * r)
@@ -81,15 +82,15 @@ def grow(
     thinned = _stack(splats, sources)
     emptied = blank_rows(moments, sources)
     joined = {
-        name: tuple(np.concatenate([m, np.zeros_like(m[:count])]) for m in emptied[name])
+        name: tuple(
+            np.concatenate([m, np.zeros((count, *m.shape[1:]), m.dtype)]) for m in emptied[name]
+        )
         for name in PARAMETERS
     }
     return concatenate([thinned, thinned.take(sources)]), joined  # type: ignore[return-value]
 
 
-def add_noise(
-    splats: Splats, rate: float, radius: float, generator: np.random.Generator
-) -> None:
+def add_noise(splats: Splats, rate: float, radius: float, generator: np.random.Generator) -> None:
     """Shake the positions of nearly transparent splats along their own covariance, in place.
 
     `rate` is 1 at the start of training and falls with the rate of positions; the noise is psi
@@ -116,9 +117,9 @@ def regularise(
     d_logit: np.ndarray,
     d_log_scales: np.ndarray,
 ) -> None:
-    """Add the slopes of `weight` times mean opacity and mean sigma to those of the `visible` rows, in
-    place: what is not needed fades and shrinks, and is then moved. Sigmas are those of the Gaussian
-    of the same screen mass, in scene radii."""
+    """Add the slopes of `weight` times mean opacity and mean sigma to those of the `visible` rows,
+    in place: what is not needed fades and shrinks, and is then moved. Sigmas are those of the
+    Gaussian of the same screen mass, in scene radii."""
     opacity = _opacity(splats.logit_opacities[visible])
     d_logit += (weight / len(splats) * opacity * (1.0 - opacity)).astype(np.float32)
     unit = radius * splats.kernel.mass_matched_scale

@@ -2,8 +2,8 @@
 path.
 
 No culling but the rules that define a picture, no polynomial, no tiles: each pixel looks at each
-splat.
-Gradients come from autograd. The fast back ends are held against this file in value and gradient.
+splat. Gradients come from autograd. The fast back ends are held against this file in value and
+gradient.
 """
 
 from __future__ import annotations
@@ -116,7 +116,9 @@ def spherical_harmonics(
     k = shN.shape[1]
     colour = 0.5 + SH_C0 * sh0
     if k:
-        colour = colour + torch.einsum("nk,nkc->nc", torch.stack(sh_basis(directions)[:k], dim=1), shN)
+        colour = colour + torch.einsum(
+            "nk,nkc->nc", torch.stack(sh_basis(directions)[:k], dim=1), shN
+        )
     return colour.clamp(min=0)
 
 

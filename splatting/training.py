@@ -2,8 +2,7 @@
 control.
 
 The loop does no input or output: it reports through a callable and hands its whole state to
-another,
-which may save it. A state that was saved continues as if it had never stopped.
+another, which may save it. A state that was saved continues as if it had never stopped.
 """
 
 from __future__ import annotations

@@ -77,7 +77,10 @@ def unpack(arrays: dict[str, np.ndarray], text: dict[str, Any]) -> TrainingState
         generator = np.random.default_rng()
         generator.bit_generator.state = json.loads(text["generator"])
         return TrainingState(
-            splats=Splats(**parameters, kernel=kernels.restore(text["kernel"], text.get("kernel_description", ""))),
+            splats=Splats(
+                **parameters,
+                kernel=kernels.restore(text["kernel"], text.get("kernel_description", "")),
+            ),
             moments={n: (arrays[f"first.{n}"], arrays[f"second.{n}"]) for n in PARAMETERS},
             statistics=densification.ScreenStatistics(arrays["pull"], arrays["views"]),
             generator=generator,

@@ -69,6 +69,29 @@ def test_contact_sheet_is_drawn(tmp_path: Path) -> None:
     assert Image.open(out).width > 3 * 120
 
 
-def test_kernel_table_prints_both_kernels() -> None:
+def test_kernel_table_prints_every_kernel() -> None:
     text = run("kernel_table")
-    assert "gaussian" in text and "raised-cosine" in text
+    assert all(name in text for name in ("gaussian", "raised-cosine", "student-t"))
+
+
+def test_kernels_is_a_queue_that_skips_what_stands(tmp_path: Path) -> None:
+    words = ["--quick", "--folder", tmp_path, "--json", tmp_path.parent / "all.json"]
+    assert "6/6" in run("kernels", *words)
+    cells = json.loads((tmp_path.parent / "all.json").read_text())["cells"]
+    assert {(c["kernel"], c["rule"]) for c in cells} == {
+        (kernel, rule)
+        for kernel in ("gaussian", "parabolic")
+        for rule in ("time", "steps", "splats")
+    }
+    timed = next(c for c in cells if c["rule"] == "time")
+    assert timed["curve"][0]["psnr"] > 5 and timed["curve"][-1]["step"] == timed["steps"]
+    again = run("kernels", *words)
+    assert "/6" not in again and "to the Gaussian's PSNR" in again
+
+
+def test_kernel_cost_times_ones_own_beside_a_built_in(tmp_path: Path) -> None:
+    out = tmp_path / "cost.json"
+    run("kernel_cost", "--quick", "--json", out)
+    cells = {(c["kernel"], c["scales"]): c for c in json.loads(out.read_text())["cells"]}
+    assert {name for name, _ in cells} >= {"gaussian", "raised-cosine", "quartic", "triangle"}
+    assert cells["quartic", "as stored"]["composite_ms"] > 0

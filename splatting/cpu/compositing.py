@@ -232,8 +232,8 @@ def composite_backward(
     outputs.
 
     `d_rgb (h, w, 3)`, `d_alpha (h, w)` and `d_depth (h, w)` are dL/d(output). No two tiles write
-    the
-    same row, so nothing is locked and the sum over tiles can be taken in a fixed order afterwards.
+    the same row, so nothing is locked and the sum over tiles can be taken in a fixed order
+    afterwards.
     """
     height, width = transmittance.shape
     for tile in prange(len(ends)):

@@ -1,11 +1,11 @@
 """Evaluating a kernel's polynomial: a tuple's type selects the code, so coefficients sit in
 registers.
 
-`program` is `(c0, c1, ...)` in float32 for a polynomial in q. A last element that is an integer says
-what else it is: int8 one in d = sqrt(q), int16 one in sqrt(d), int32 two in q with the knot between
-them last but one. Length and last element are part of the tuple's type: each (variable, degree)
-compiles to its own straight-line Horner scheme, with no loop and no branch inside the pixel loop.
-(The tuple is flat because numba hands no nested ones to parallel loops.)
+`program` is `(c0, c1, ...)` in float32 for a polynomial in q. A last element that is an integer
+says what else it is: int8 one in d = sqrt(q), int16 one in sqrt(d), int32 two in q with the knot
+between them last but one. Length and last element are part of the tuple's type: each (variable,
+degree) compiles to its own straight-line Horner scheme, with no loop and no branch inside the pixel
+loop. (The tuple is flat because numba hands no nested ones to parallel loops.)
 """
 
 from __future__ import annotations
@@ -73,7 +73,10 @@ def _compile(program: Any, with_slope: bool) -> Any:
         knot = f"c[{len(program) - 2}]"
         # both sides are computed and one is chosen: a branch would cost the SIMD loop
         lines += [f"w = q - {knot}", f"near = {_horner(0, degree, 'v')}"]
-        lines += [f"far = {_horner(degree + 1, degree, 'w')}", f"value = near if q <= {knot} else far"]
+        lines += [
+            f"far = {_horner(degree + 1, degree, 'w')}",
+            f"value = near if q <= {knot} else far",
+        ]
         if with_slope:
             lines += [f"near_slope = {_horner_slope(0, degree, 'v')}"]
             lines += [f"far_slope = {_horner_slope(degree + 1, degree, 'w')}"]

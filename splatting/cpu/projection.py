@@ -1,9 +1,8 @@
 """Projection of splats into screen records (EWA), and its backward down to the stored parameters.
 
 Sigma2 = psi J W R S S R^T W^T J^T + 0.3 I, in the form Sigma2 = psi V V^T + 0.3 I with the 2x3
-matrix
-V = J W R S, whose backward needs no 3x3 products beyond those of the forward. The extent of a splat
-follows its kernel and its opacity: the ellipse q = Q_CUT on which alpha falls to 1/255.
+matrix V = J W R S, whose backward needs no 3x3 products beyond those of the forward. The extent of
+a splat follows its kernel and its opacity: the ellipse q = Q_CUT on which alpha falls to 1/255.
 """
 
 from __future__ import annotations
@@ -94,8 +93,7 @@ def tile_columns(a, b, c, q_cut, x, y, half_width, half_height, row, columns):
     """First and one-past-last tile column that the ellipse reaches within tile row `row`.
 
     Exact for the pixel centres of the row: x is extremal on the ellipse at dy* = -+ B half_width /
-    C,
-    or, if that lies outside the row's band, on the nearer edge of the band.
+    C, or, if that lies outside the row's band, on the nearer edge of the band.
     """
     low = max(row * s.TILE + 0.5 - y, -half_height)
     high = min(row * s.TILE + s.TILE - 0.5 - y, half_height)

@@ -15,8 +15,8 @@ from splatting.cpu.threads import guarded
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
 def fill_records(means, conics, opacities, colours, table, records):
-    """`records (n, 16)` of splats at `means (n, 2)` in pixels with `conics (n, 3)` and four channels
-    `colours (n, 4)`; what is below 1/255 or no ellipse is never drawn."""
+    """`records (n, 16)` of splats at `means (n, 2)` in pixels with `conics (n, 3)` and four
+    channels `colours (n, 4)`; what is below 1/255 or no ellipse is never drawn."""
     for i in prange(len(means)):
         record = records[i]
         x, y = np.float64(means[i, 0]), np.float64(means[i, 1])
@@ -40,7 +40,8 @@ def fill_records(means, conics, opacities, colours, table, records):
 
 @njit(error_model="numpy", nogil=True, cache=True)
 def add_pairs(splat_of, pair_gradients, totals):
-    """Add each pair's row of `pair_gradients (p, 12)` to its splat's in `totals (n, 12)`, in order."""
+    """Add each pair's row of `pair_gradients (p, 12)` to its splat's in `totals (n, 12)`, in
+    order."""
     for pair in range(len(splat_of)):
         for k in range(s.GRAD_WIDTH):
             totals[splat_of[pair], k] += pair_gradients[pair, k]

@@ -1,12 +1,9 @@
 """The training loss L1 + D-SSIM, its value and its gradient in three passes over the rows.
 
 SSIM (Wang et al. 2004) with the window of 3DGS: 11 taps, sigma 1.5, zeros beyond the border. A row
-of
-pixels is taken as one run of 3 w floats, so that a blur along x is a sum of shifted copies and a
-blur
-along y a sum of rows: both are straight SIMD. The gradient needs no second look at the photos,
-because
-the blur is its own transpose.
+of pixels is taken as one run of 3 w floats, so that a blur along x is a sum of shifted copies and a
+blur along y a sum of rows: both are straight SIMD. The gradient needs no second look at the photos,
+because the blur is its own transpose.
 """
 
 from __future__ import annotations

@@ -20,7 +20,9 @@ def tensor(name: str, value: Any, shape: tuple[int | None, ...], integer: bool =
     if not fits:
         raise ValueError(f"{name}: expected the shape {wanted}, found {tuple(value.shape)}")
     if value.device.type != "cpu":
-        raise ValueError(f"{name}: expected a CPU tensor, found {value.device}; gsplat draws on CUDA")
+        raise ValueError(
+            f"{name}: expected a CPU tensor, found {value.device}; gsplat draws on CUDA"
+        )
     if integer:
         if value.dtype.is_floating_point or value.dtype.is_complex:
             raise ValueError(f"{name}: expected integers, found {value.dtype}")
@@ -30,6 +32,14 @@ def tensor(name: str, value: Any, shape: tuple[int | None, ...], integer: bool =
     if not bool(torch.isfinite(value.detach()).all()):
         broken = int((~torch.isfinite(value.detach())).sum())
         raise ValueError(f"{name}: expected finite numbers, found {broken} NaN or infinite")
+    return value
+
+
+def mask(name: str, value: Any, shape: tuple[int, ...]) -> Tensor:
+    """`value` if it is a tensor of booleans of `shape`."""
+    if not isinstance(value, Tensor) or value.dtype != torch.bool or value.shape != shape:
+        found = f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else type(value)
+        raise ValueError(f"{name}: expected torch.bool {shape}, found {found}")
     return value
 
 
@@ -52,4 +62,6 @@ def left_out(**values: Any) -> None:
     """ValueError for an argument of gsplat's that is given but not implemented here."""
     for name, value in values.items():
         if value is not None and value is not False:
-            raise ValueError(f"{name}: expected it left out (not implemented on a CPU), found {value!r}")
+            raise ValueError(
+                f"{name}: expected it left out (not implemented on a CPU), found {value!r}"
+            )

@@ -39,8 +39,8 @@ def rasterize_to_pixels(
     absgrad: bool = False,
     kernel: str | Kernel = "gaussian",
 ) -> tuple[Tensor, Tensor]:
-    """Colours (I, h, w, D) and alphas (I, h, w, 1) of splats on I screens, (I, N, ...) or (nnz, ...)
-    when packed, D of any size; tiles of 16 pixels.
+    """Colours (I, h, w, D) and alphas (I, h, w, 1) of splats on I screens, (I, N, ...) or (nnz,
+    ...) when packed, D of any size; tiles of 16 pixels.
 
     `masks` (I, tile_height, tile_width) leaves tiles empty. With `absgrad` the backward sets
     `means2d.absgrad`; a sum over pixels of absolute values has no meaning in parts, so D <= 4 then.
@@ -50,24 +50,32 @@ def rasterize_to_pixels(
     checks.tensor("conics", conics, (*rows, 3))
     checks.tensor("colors", colors, (*rows, None))
     checks.tensor("opacities", opacities, rows)
-    checks.whole("image_width", image_width), checks.whole("image_height", image_height)
+    checks.whole("image_width", image_width)
+    checks.whole("image_height", image_height)
     checks.choice("tile_size", tile_size, (s.TILE,))
     tiles = (-(-image_height // s.TILE), -(-image_width // s.TILE))
     checks.tensor("isect_offsets", isect_offsets, (None, *tiles), integer=True)
     checks.tensor("flatten_ids", flatten_ids, (None,), integer=True)
     images, channels = isect_offsets.shape[0], colors.shape[-1]
     if channels == 0 or (absgrad and channels > CHANNELS):
-        raise ValueError(f"colors: expected 1 to {CHANNELS} channels with absgrad, found {channels}")
+        raise ValueError(
+            f"colors: expected 1 to {CHANNELS} channels with absgrad, found {channels}"
+        )
     if masks is not None:
-        if masks.shape != isect_offsets.shape or masks.dtype != torch.bool:
-            raise ValueError(
-                f"masks: expected torch.bool {tuple(isect_offsets.shape)}, found {masks.dtype}"
-                f" {tuple(masks.shape)}"
-            )
+        checks.mask("masks", masks, tuple(isect_offsets.shape))
     starts, ends = _ranges(isect_offsets, len(flatten_ids), masks)
     size = (image_width, image_height)
     drawn, alphas = _Rasterize.apply(
-        means2d, conics, colors, opacities, size, starts, ends, flatten_ids, absgrad, kernel_of(kernel)
+        means2d,
+        conics,
+        colors,
+        opacities,
+        size,
+        starts,
+        ends,
+        flatten_ids,
+        absgrad,
+        kernel_of(kernel).precise,
     )
     if backgrounds is not None:
         checks.tensor("backgrounds", backgrounds, (images, channels))
@@ -104,7 +112,9 @@ class _Rasterize(torch.autograd.Function):
         ctx.save_for_backward(means2d, conics, colors, opacities)
         ctx.absgrad, ctx.kernel = absgrad, kernel
         ctx.splat_of = flatten_ids.numpy().astype(np.int32, copy=False)
-        ctx.lists = [_compact(first, past, ctx.splat_of) for first, past in zip(starts, ends, strict=True)]
+        ctx.lists = [
+            _compact(first, past, ctx.splat_of) for first, past in zip(starts, ends, strict=True)
+        ]
         rgb = np.empty((height, width, 3), np.float32)
         ctx.drawn = np.empty((images, height, width, channels), np.float32)
         ctx.through = np.empty((images, height, width), np.float32)
@@ -136,7 +146,7 @@ class _Rasterize(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, ...]:
         means2d, conics, colors, opacities = ctx.saved_tensors
-        images, height, width, channels = ctx.drawn.shape
+        _, height, width, channels = ctx.drawn.shape
         d_drawn = gradients[0].contiguous().numpy()
         d_alpha = gradients[1].contiguous().numpy()[..., 0]
         none = np.zeros((height, width), np.float32)
@@ -148,9 +158,7 @@ class _Rasterize(torch.autograd.Function):
             last = min(first + CHANNELS, channels)
             totals = np.zeros((count, s.GRAD_WIDTH))
             for image, (tile_start, splats) in enumerate(ctx.lists):
-                drawn, slope = (
-                    np.zeros((height, width, CHANNELS), np.float32) for _ in range(2)
-                )
+                drawn, slope = (np.zeros((height, width, CHANNELS), np.float32) for _ in range(2))
                 drawn[..., : last - first] = ctx.drawn[image, ..., first:last]
                 slope[..., : last - first] = d_drawn[image, ..., first:last]
                 rows = np.empty((len(splats), s.GRAD_WIDTH), np.float32)

@@ -13,7 +13,8 @@ from splatting.splats import SH_C0
 def spherical_harmonics(
     degrees_to_use: int, dirs: Tensor, coeffs: Tensor, masks: Tensor | None = None
 ) -> Tensor:
-    """Colours (..., 3) of `coeffs` (..., K, 3) seen along `dirs` (..., 3), which need no unit length.
+    """Colours (..., 3) of `coeffs` (..., K, 3) seen along `dirs` (..., 3), which need no unit
+    length.
 
     `masks` (...) leaves out entries, whose colour is 0. Degrees 0 to 3; no 0.5 is added.
     """
@@ -33,10 +34,6 @@ def spherical_harmonics(
         basis = torch.stack(sh_basis(unit)[: bases - 1], dim=-1)
         colours = colours + torch.einsum("...k,...kc->...c", basis, coeffs[..., 1:bases, :])
     if masks is not None:
-        if masks.shape != dirs.shape[:-1] or masks.dtype != torch.bool:
-            raise ValueError(
-                f"masks: expected torch.bool {tuple(dirs.shape[:-1])}, found {masks.dtype}"
-                f" {tuple(masks.shape)}"
-            )
+        checks.mask("masks", masks, tuple(dirs.shape[:-1]))
         colours = torch.where(masks[..., None], colours, torch.zeros_like(colours))
     return colours

@@ -1,4 +1,5 @@
-"""gsplat's `isect_tiles` and `isect_offset_encode`: which splat meets which tile, in depth order."""
+"""gsplat's `isect_tiles` and `isect_offset_encode`: which splat meets which tile, in depth
+order."""
 
 from __future__ import annotations
 
@@ -25,8 +26,9 @@ def isect_tiles(
     image_ids: Tensor | None = None,
     gaussian_ids: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Tiles of each splat (..., N) or (nnz,) int32; then, sorted, the ids (p,) int64 of all meetings:
-    image | tile | 32 bits of depth; and which splat each is, (p,) int32 into the flattened rows.
+    """Tiles of each splat (..., N) or (nnz,) int32; then, sorted, the ids (p,) int64 of all
+    meetings: image | tile | 32 bits of depth; and which splat each is, (p,) int32 into the
+    flattened rows.
     """
     checks.left_out(segmented=segmented)
     checks.tensor("means2d", means2d, (*means2d.shape[:-1], 2))
@@ -39,7 +41,9 @@ def isect_tiles(
     flat = means2d.reshape(-1, 2).numpy()
     if packed:
         if image_ids is None or gaussian_ids is None or n_images is None:
-            raise ValueError("image_ids, gaussian_ids, n_images: expected all three when packed=True")
+            raise ValueError(
+                "image_ids, gaussian_ids, n_images: expected all three when packed=True"
+            )
         images = checks.tensor("image_ids", image_ids, (len(flat),), integer=True).numpy()
     else:
         each = means2d.shape[-2]
@@ -51,7 +55,15 @@ def isect_tiles(
     total = int(counts.sum(dtype=np.int64))
     ids, splats = np.empty(total, np.int64), np.empty(total, np.int32)
     bits = depths.reshape(-1).contiguous().numpy().view(np.uint32)
-    _list(boxes, images.astype(np.int64), bits, tile_width, tile_bits(tile_width, tile_height), ids, splats)
+    _list(
+        boxes,
+        images.astype(np.int64),
+        bits,
+        tile_width,
+        tile_bits(tile_width, tile_height),
+        ids,
+        splats,
+    )
     isect_ids, flatten_ids = torch.from_numpy(ids), torch.from_numpy(splats)
     if sort:
         isect_ids, order = torch.sort(isect_ids, stable=True)

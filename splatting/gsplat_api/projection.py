@@ -85,17 +85,18 @@ def fully_fused_projection(
     opacities: Tensor | None = None,
     kernel: str | Kernel = "gaussian",
 ) -> tuple[Tensor | None, ...]:
-    """N splats on the screens of C cameras: radii (C, N, 2) int32, means2d (C, N, 2), depths (C, N),
-    conics (C, N, 3) and compensations (C, N) or None; radii of 0 mark what is not drawn.
+    """N splats on the screens of C cameras: radii (C, N, 2) int32, means2d (C, N, 2), depths (C,
+    N), conics (C, N, 3) and compensations (C, N) or None; radii of 0 mark what is not drawn.
 
-    Packed: batch_ids, camera_ids and gaussian_ids (nnz,) int32 first, and the rows of what is drawn.
-    `covars` are upper triangles (N, 6) and replace `quats` and `scales`.
+    Packed: batch_ids, camera_ids and gaussian_ids (nnz,) int32 first, and the rows of what is
+    drawn. `covars` are upper triangles (N, 6) and replace `quats` and `scales`.
     """
     count, cameras = means.shape[0], viewmats.shape[0]
     checks.tensor("means", means, (None, 3))
     checks.tensor("viewmats", viewmats, (None, 4, 4))
     checks.tensor("Ks", Ks, (cameras, 3, 3))
-    checks.whole("width", width), checks.whole("height", height)
+    checks.whole("width", width)
+    checks.whole("height", height)
     checks.left_out(sparse_grad=sparse_grad)
     checks.choice("camera_model", camera_model, ("pinhole", "ortho"))
     if covars is not None:
@@ -173,7 +174,8 @@ def _radii(
     size: tuple[int, int],
     radius_clip: float,
 ) -> Any:
-    """Half sizes (C, N, 2) int32 of the boxes that hold all visible pixels, 0 for what is not drawn."""
+    """Half sizes (C, N, 2) int32 of the boxes that hold all visible pixels, 0 for what is not
+    drawn."""
     extent = torch.tensor(MOST_EXTENT if kernel.name == "gaussian" else kernel.support).double()
     if opacities is not None:
         reach = torch.from_numpy(kernel.cutoff_q(opacities.detach().numpy())).clamp(min=0).sqrt()

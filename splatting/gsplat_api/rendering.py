@@ -59,11 +59,11 @@ def rasterization(
     """Colours (C, height, width, X), alphas (C, height, width, 1) and what was found on the way.
 
     `means` (N, 3), `quats` (N, 4) wxyz, `scales` (N, 3) and `opacities` (N,) activated, `colors`
-    (N, D) or (C, N, D), or with `sh_degree` harmonics (N, K, 3) or (C, N, K, 3); `viewmats`
-    (C, 4, 4) from the world, `Ks` (C, 3, 3). X is D, 1 or D + 1 by `render_mode`. `covars` (N, 3, 3)
+    (N, D) or (C, N, D), or with `sh_degree` harmonics (N, K, 3) or (C, N, K, 3); `viewmats` (C, 4,
+    4) from the world, `Ks` (C, 3, 3). X is D, 1 or D + 1 by `render_mode`. `covars` (N, 3, 3)
     replace `quats` and `scales`. Constants are gsplat's: alpha at most 0.999 and at least 1/255, an
-    end at transmittance 1e-4, an extent of 3.33 sigmas. `channel_chunk` bounds memory in gsplat; here
-    four channels are drawn at a time whatever it says. ValueError names a wrong argument.
+    end at transmittance 1e-4, an extent of 3.33 sigmas. `channel_chunk` bounds memory in gsplat;
+    here four channels are drawn at a time whatever it says. ValueError names a wrong argument.
     """
     checks.left_out(
         sparse_grad=sparse_grad,
@@ -195,8 +195,8 @@ def _check_colors(colors: Tensor, count: int, cameras: int, sh_degree: int | Non
     checks.choice("sh_degree", sh_degree, (0, 1, 2, 3))
     if colors.shape[-2] < (sh_degree + 1) ** 2:
         raise ValueError(
-            f"colors: expected {(sh_degree + 1) ** 2} or more bases for sh_degree {sh_degree}, found"
-            f" {colors.shape[-2]}"
+            f"colors: expected {(sh_degree + 1) ** 2} or more bases for sh_degree {sh_degree},"
+            f" found {colors.shape[-2]}"
         )
 
 

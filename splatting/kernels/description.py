@@ -59,7 +59,16 @@ def restore(name: str, description: str = "") -> Kernel:
             " file that defines it with --kernel FILE.py:NAME"
         ) from None
     table = cutoffs(form, numbers["support"])
-    return Kernel(name, closed_form=form, fitted=fitted, cutoff_table=table, **numbers)
+    return Kernel(
+        name=name,
+        support=numbers["support"],
+        closed_form=form,
+        psi=numbers["psi"],
+        screen_mass=numbers["screen_mass"],
+        screen_variance=numbers["screen_variance"],
+        fitted=fitted,
+        cutoff_table=table,
+    )
 
 
 def _check_numbers(numbers: dict[str, float], fitted: Program) -> None:

@@ -24,8 +24,10 @@ Variable = Literal["q", "d", "root-d", "two-q"]
 
 MOST_ERROR, MOST_SLOPE_ERROR = 1e-3, 1e-2
 """Of f, and of the largest |df/dd| away from kinks: beyond these a form is refused."""
-_GOOD_ERROR, _GOOD_SLOPE_ERROR = 3e-5, 2e-3
-"""The cheapest program this close is taken if there is one."""
+_GOOD_ERROR, _GOOD_SLOPE_ERROR, _GOOD_TAIL_SLOPE_ERROR = 3e-5, 2e-3, 5e-4
+"""The cheapest program this close is taken if there is one; pairs serve long tails, over whose area
+errors of the slope add up."""
+_PRECISE_SLOPE_ERROR = 1e-4
 _MOST_DEGREE = {"q": 12, "d": 12, "root-d": 12, "two-q": 9}
 _OVERHEAD = {"q": 0, "d": 6, "root-d": 14, "two-q": 3}
 """Work beside the multiply-adds of one polynomial, in multiply-adds."""
@@ -104,9 +106,24 @@ def fit(f: Profile, support: float) -> Program:
     return best
 
 
+def fit_precisely(f: Profile, support: float, like: Program) -> Program:
+    """The cheapest program in the variable of `like` with a slope within 1e-4, or the closest."""
+    kinks = find_kinks(f, support)
+    found = [
+        measure(candidate, f, support, kinks)
+        for candidate in _candidates(f, support, kinks)
+        if candidate.variable == like.variable
+    ]
+    close = [program for program in found if program.max_slope_error <= _PRECISE_SLOPE_ERROR]
+    if close:
+        return min(close, key=lambda program: program.cost)
+    return min(found, key=lambda program: program.max_slope_error)
+
+
 def _grade(program: Program) -> int:
     error, slope = program.max_error, program.max_slope_error
-    if error <= _GOOD_ERROR and slope <= _GOOD_SLOPE_ERROR:
+    good = _GOOD_TAIL_SLOPE_ERROR if program.variable == "two-q" else _GOOD_SLOPE_ERROR
+    if error <= _GOOD_ERROR and slope <= good:
         return 2
     return int(error <= MOST_ERROR and slope <= MOST_SLOPE_ERROR)
 
@@ -185,15 +202,21 @@ def find_kinks(f: Profile, support: float) -> Float64[np.ndarray, "k"]:
     bent = np.flatnonzero(np.abs(right - left) > 0.02 * steepest)
     kinks: list[float] = []
     for place in bent:
+        if d[place] < 10 * h:  # the tip is no kink: slopes are compared right up to it
+            continue
         if kinks and d[place] - kinks[-1] < 3 * h:
             continue
         kinks.append(_corner(f, d[place] - 2 * h, d[place] + 2 * h))
     if len(kinks) > 4:
         raise ValueError(f"expected a falloff with few kinks, found {len(kinks)} of them")
     for kink in kinks:
-        gap = abs(float(f(np.array([(kink + 1e-7) ** 2]))[0] - f(np.array([(kink - 1e-7) ** 2]))[0]))
+        gap = abs(
+            float(f(np.array([(kink + 1e-7) ** 2]))[0] - f(np.array([(kink - 1e-7) ** 2]))[0])
+        )
         if gap > MOST_ERROR:
-            raise ValueError(f"expected a continuous falloff, found a jump of {gap:.2g} at d = {kink:.3g}")
+            raise ValueError(
+                f"expected a continuous falloff, found a jump of {gap:.2g} at d = {kink:.3g}"
+            )
     return np.array(kinks)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
 
 from splatting.kernels.closed_forms import ClosedForm
-from splatting.kernels.fit import Program, fit
+from splatting.kernels.fit import Program, fit, fit_precisely
 
 ALPHA_CUT = 1.0 / 255.0
 """A pixel-splat pair below this alpha is not drawn (8-bit images; as in 3DGS and gsplat)."""
@@ -86,10 +86,10 @@ class Kernel:
         return float(min(1.0, 0.99 / self(r[place : place + 1] ** 2)[0]))
 
     @functools.cached_property
-    def line_moments(self) -> Float64[np.ndarray, "51"]:
-        """m_n = Int f^n dr / Int f dr for n = 1 to 51: how thin n stacked profiles are."""
-        along = self._integral(lambda r, f: f)
-        return np.array([self._integral(lambda r, f, n=n: f**n) for n in range(1, MOST_COPIES + 1)]) / along
+    def precise(self) -> Kernel:
+        """The same kernel with a longer polynomial, for callers who compare digits."""
+        fitted = fit_precisely(lambda q: self.closed_form(q, np), self.support, self.fitted)
+        return replace(self, fitted=fitted)
 
     def __call__(self, q: Float64[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]:
         """The closed form, zero outside the support."""

@@ -131,7 +131,10 @@ def _built_in(name: str) -> Kernel:
             low, high = np.inf, -np.inf
         if not low <= values.get(key, np.nan) <= high:
             raise UserError(f"{family}: expected {limits}, found {part!r} (--kernel)")
-    return derive(name, *make(**values), built_in=True)
+    try:
+        return derive(name, *make(**values), built_in=True)
+    except ValueError as error:
+        raise UserError(f"{name}: {error} (--kernel)") from None
 
 
 def _from_file(file: str, name: str) -> Kernel:

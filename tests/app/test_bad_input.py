@@ -74,7 +74,31 @@ def test_a_corrupt_model(train, mini_scene):
 
 
 def test_an_unknown_kernel(train, mini_scene):
-    train(mini_scene, "--kernel", "triangle", says="raised-cosine")
+    train(mini_scene, "--kernel", "gausian", says="raised-cosine")
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("", "expected it to register a kernel 'mine', found none"),
+        ("1/0", "ZeroDivisionError"),
+        ("kernels.register('mine', lambda q: 1 - q, 2.0)", "expected no negative value, found -3"),
+        ("kernels.register('mine', lambda q: 2 - q, 1.0)", "expected no value above 1, found 2"),
+        ("kernels.register('mine', lambda q: 0 * q + 1, 9.0)", "below 1/255 at the support"),
+    ],
+)
+def test_a_kernel_file_that_defines_none(train, mini_scene, tmp_path, code, says):
+    file = tmp_path / "mine.py"
+    file.write_text("from splatting import kernels\n" + code)
+    train(mini_scene, "--kernel", f"{file}:mine", says=says)
+
+
+def test_a_kernel_file_that_is_not_there(train, mini_scene):
+    train(mini_scene, "--kernel", "nowhere.py:mine", says="nowhere.py: expected a Python file")
+
+
+def test_a_parameter_out_of_range(train, mini_scene):
+    train(mini_scene, "--kernel", "student-t:nu=0", says="expected nu=2..1000, found 'nu=0'")
 
 
 @pytest.mark.parametrize(

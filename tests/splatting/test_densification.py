@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from own_kernel import EVERY
 
 from data.camera import Camera
 from splatting import densification, kernels, rasterization
@@ -18,7 +19,7 @@ def one_splat(kernel: str, opacity: float) -> Splats:
     """A long tilted splat, 5 px by 2 px on the screen of `camera`, far away: no perspective within
     it."""
     return Splats(
-        means=np.array([[0.03, -0.02, 100.0]], np.float32),
+        means=np.array([[0.03, -0.02, 1000.0]], np.float32),
         log_scales=np.log(np.array([[0.5, 0.2, 0.1]], np.float32)),
         quats=np.array([[0.9, 0.1, 0.2, 0.35]], np.float32),
         logit_opacities=np.array([np.log(opacity / (1 - opacity))], np.float32),
@@ -29,7 +30,7 @@ def one_splat(kernel: str, opacity: float) -> Splats:
 
 
 def camera() -> Camera:
-    focal, centre = 1000.0, SIZE / 2
+    focal, centre = 10000.0, SIZE / 2
     return Camera(
         np.array([[focal, 0, centre], [0, focal, centre], [0, 0, 1.0]]),
         np.eye(4),
@@ -49,22 +50,24 @@ def moments_of(alpha: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
     return mass, centre, (off * weight) @ off.T / mass
 
 
-@pytest.mark.parametrize("kernel", kernels.names())
+@pytest.mark.parametrize("kernel", EVERY)
 def test_split_keeps_mass_centre_and_second_moments(kernel: str) -> None:
-    parent = one_splat(kernel, 0.4)
+    parent = one_splat(kernel, 0.95)
     children, _ = densification.split(
         parent, densification.new_moments(parent), np.array([0], np.int64)
     )
     assert len(children) == 2
     before = moments_of(rasterization.render(parent, camera()).alpha)
-    after = moments_of(rasterization.render(children, camera()).alpha)
-    # two overlapping layers hide a little of each other, and the low-pass widens both children
-    assert after[0] == pytest.approx(before[0], rel=0.08)
-    np.testing.assert_allclose(after[1], before[1], atol=0.02)
-    np.testing.assert_allclose(after[2], before[2], rtol=0.12, atol=0.12)
+    # drawn one by one: to first order in opacity no layer hides another
+    alone = [rasterization.render(children.take(np.array([k])), camera()).alpha for k in (0, 1)]
+    after = moments_of(alone[0] + alone[1])
+    # what remains: both children end at 1/255 of their own, and the low-pass widens both
+    assert after[0] == pytest.approx(before[0], rel=0.05)
+    np.testing.assert_allclose(after[1], before[1], atol=0.03)
+    np.testing.assert_allclose(after[2], before[2], rtol=0.06, atol=0.1)
 
 
-@pytest.mark.parametrize("kernel", kernels.names())
+@pytest.mark.parametrize("kernel", EVERY)
 @pytest.mark.parametrize("opacity", [0.02, 0.1, 0.5])
 def test_clone_changes_the_picture_only_to_second_order(kernel: str, opacity: float) -> None:
     parent = one_splat(kernel, opacity)

@@ -1,4 +1,5 @@
-"""MCMC edits: groups look as the splat they replace, for every kernel; moments follow their splats."""
+"""MCMC edits: groups look as the splat they replace, for every kernel; moments follow their
+splats."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ def binomial_scale(kernel: kernels.Kernel, opacity: float, copies: int, each: fl
     """Equation 9 of 3DGS-MCMC as it stands, with the moments of the kernel's own line."""
 
     def moment(n: int) -> float:
-        return quad(lambda r: float(kernel(np.float64(r * r))) ** n, 0, kernel.support, limit=200)[0]
+        return quad(lambda r: float(kernel(np.float64(r * r))) ** n, 0, kernel.support, limit=200)[
+            0
+        ]
 
     total = sum(
         (-1) ** k * comb(i - 1, k) * each ** (k + 1) * moment(k + 1) / moment(1)

@@ -2,8 +2,7 @@
 noticed.
 
 The backward functions are read as source. For every added term one mutant is made in which it is
-zero,
-run in plain Python on a small scene that exercises everything, and compared with the true
+zero, run in plain Python on a small scene that exercises everything, and compared with the true
 gradients.
 """
 

@@ -47,8 +47,16 @@ def test_a_registered_kernel_has_everything_a_built_in_one_has() -> None:
         (lambda q: np.exp(-q / 2), np.inf, "support: expected 0.05 to 100 sigmas, found inf"),
         (lambda q: 0.5 * (1 - q / 9), 3.0, "f: expected 1 at the centre, found 0.5"),
         (lambda q: np.ones(3), 3.0, "f: expected .* values"),
-        (lambda q: np.where(q < 4, 1 - q / 8, 0.0), 3.0, "expected a continuous falloff, found a jump"),
-        (lambda q: np.exp(-q / 2) * np.cos(9 * np.sqrt(q)) ** 2, 3.4, "polynomials follow to 0.001"),
+        (
+            lambda q: np.where(q < 4, 1 - q / 8, 0.0),
+            3.0,
+            "expected a continuous falloff, found a jump",
+        ),
+        (
+            lambda q: np.exp(-q / 2) * np.cos(9 * np.sqrt(q)) ** 2,
+            3.4,
+            "polynomials follow to 0.001",
+        ),
         (lambda q: 1 - q**0.1 / 9**0.1, 3.0, "polynomials follow"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from own_kernel import EVERY
 
 from data.camera import Camera
 from splatting import kernels, reference
@@ -30,7 +31,7 @@ def few(kernel: str, n: int = 4) -> Splats:
     )
 
 
-@pytest.mark.parametrize("kernel", kernels.names())
+@pytest.mark.parametrize("kernel", EVERY)
 def test_autograd_agrees_with_finite_differences(kernel: str) -> None:
     splats, camera = few(kernel), small_camera()
     values = reference.parameters(splats)
@@ -61,7 +62,7 @@ def test_autograd_agrees_with_finite_differences(kernel: str) -> None:
             assert slope == pytest.approx(exact[i].item(), rel=1e-4, abs=1e-6), (name, i)
 
 
-@pytest.mark.parametrize("kernel", kernels.names())
+@pytest.mark.parametrize("kernel", EVERY)
 def test_one_splat_on_a_pixel_centre_by_hand(kernel: str) -> None:
     """sigma 0.1 at z = 2 with f = 10: 0.5 px, so Sigma2 = psi 0.25 + 0.3 on the diagonal."""
     psi = kernels.get(kernel).psi

@@ -45,6 +45,17 @@ def test_loss_falls_and_splats_grow(room: data.Scene) -> None:
     assert result.seconds > 0
 
 
+def test_mcmc_learns_grows_to_its_cap_and_resumes(room: data.Scene) -> None:
+    config = TrainConfig(**{**vars(SHORT), "strategy": "mcmc", "max_splats": 6500, "sh_degree": 0})
+    losses: list[float] = []
+    straight = train(room, config, lambda step, values: losses.append(values["loss"]))
+    assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:5])
+    assert len(straight.splats) == 6500
+    state = initial_state(room, config)
+    train(room, config, lambda step, values: step < 33, state)
+    assert same(train(room, config, state=unpack(*pack(state))).splats, straight.splats)
+
+
 def test_same_seed_gives_the_same_bits_on_one_and_two_threads(room: data.Scene) -> None:
     one = train(room, TrainConfig(**{**vars(SHORT), "threads": 1}))
     two = train(room, TrainConfig(**{**vars(SHORT), "threads": 2}))
