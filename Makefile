@@ -7,13 +7,14 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3.13 python3.14 py
 EXIT ?=
 BIN := .venv/bin
 
-.PHONY: help install demo test lint bench clean chosen
+.PHONY: help install demo test lint bench bench-full clean chosen
 
 help:
 	@echo "make install   build .venv; TORCH='$(TORCH)' and PYTHON='$(PYTHON)' can be overridden"
 	@echo "make demo      train the bundled scene and serve it until Ctrl-C; EXIT=1 stops after training"
 	@echo "make test      lint, types and every test"
-	@echo "make bench     the quick benchmarks"
+	@echo "make bench     the quick benchmarks, and what the long ones found"
+	@echo "make bench-full  continue the table of kernels; FOX=FOLDER adds the scene that cannot be bundled"
 
 install: $(STAMP)
 
@@ -39,6 +40,13 @@ test: lint
 bench: install
 	$(BIN)/python -m benchmarks.render --quick
 	$(BIN)/python -m benchmarks.step data/samples/banana --quick
+	$(BIN)/python -m benchmarks.limit data/samples/banana --data-factor 1
+	$(BIN)/python -m benchmarks.scaling --quick
+	$(BIN)/python -m benchmarks.kernel_cost --rounds 3
+	$(BIN)/python -m benchmarks.kernels --table
+
+bench-full: install
+	$(BIN)/python -m benchmarks.kernels $(if $(FOX),--fox '$(FOX)',--scene banana synth_room)
 
 clean:
 	rm -rf .venv build *.egg-info

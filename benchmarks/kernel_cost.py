@@ -17,12 +17,12 @@ import numpy as np
 from benchmarks.machine import Clock, facts, parser, print_table, write_json
 from benchmarks.render import camera_of, splats_in
 from splatting import kernels
-from splatting.cpu import compositing, pipeline
+from splatting.cpu import compositing, compositing_backward, pipeline
 from splatting.cpu.threads import set_threads
 from splatting.splats import Splats
 
 SCALES = ("as stored", "equal mass")
-STAGES = [(compositing, "composite"), (compositing, "composite_backward")]
+STAGES = [(compositing, "composite"), (compositing_backward, "composite_backward")]
 
 
 def scaled(splats: Splats, name: str, scales: str) -> Splats:

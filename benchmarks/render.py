@@ -17,7 +17,14 @@ import numpy as np
 from benchmarks.machine import Clock, facts, parser, peak_memory_mb, print_table, write_json
 from data.camera import Camera
 from splatting import kernels
-from splatting.cpu import compositing, pipeline, projection, tiles
+from splatting.cpu import (
+    compositing,
+    compositing_backward,
+    pipeline,
+    projection,
+    projection_backward,
+    tiles,
+)
 from splatting.cpu.threads import set_threads
 from splatting.splats import Splats
 
@@ -30,8 +37,8 @@ STAGES = [
     (tiles, "count_tiles"),
     (tiles, "fill_tiles"),
     (compositing, "composite"),
-    (compositing, "composite_backward"),
-    (projection, "project_backward"),
+    (compositing_backward, "composite_backward"),
+    (projection_backward, "project_backward"),
     (pipeline, "forward"),
     (pipeline, "backward"),
 ]

@@ -59,8 +59,8 @@ def new_moments(splats: Splats) -> Moments:
     }
 
 
-def prune(splats: Splats, moments: Moments, keep: Bool[np.ndarray, "n"]) -> tuple[Splats, Moments]:
-    """Only the splats in `keep`, with their moments."""
+def prune(splats: Splats, moments: Moments, keep: np.ndarray) -> tuple[Splats, Moments]:
+    """Only the splats in `keep` (a mask, or indices in the order wanted), with their moments."""
     return splats.take(keep), {name: (m[keep], v[keep]) for name, (m, v) in moments.items()}
 
 
@@ -133,6 +133,25 @@ def cap_opacity(splats: Splats) -> Splats:
         return splats
     logit = np.float32(np.log(most / (1.0 - most)))
     return replace(splats, logit_opacities=np.minimum(splats.logit_opacities, logit))
+
+
+def reorder(splats: Splats, moments: Moments) -> tuple[Splats, Moments]:
+    """The same splats along a Morton curve: neighbours in space become neighbours in memory, and a
+    tile finds its splats in fewer cache lines."""
+    order = np.argsort(_morton(splats.means), kind="stable")
+    return prune(splats, moments, order)
+
+
+def _morton(means: Float32[np.ndarray, "n 3"]) -> np.ndarray:
+    """Interleaved bits of the coordinates, ten of each; strays fall into the outermost cells."""
+    low, high = np.nanquantile(means, [0.01, 0.99], axis=0)
+    cells = (means - low) / np.maximum(high - low, 1e-12) * 1023.0
+    cells = np.nan_to_num(np.clip(cells, 0, 1023)).astype(np.uint32)
+    code = np.zeros(len(means), np.uint32)
+    for bit in range(10):
+        for axis in range(3):
+            code |= ((cells[:, axis] >> np.uint32(bit)) & np.uint32(1)) << np.uint32(3 * bit + axis)
+    return code
 
 
 def too_faint(splats: Splats, least_opacity: float) -> Bool[np.ndarray, "n"]:

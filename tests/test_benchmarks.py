@@ -86,7 +86,7 @@ def test_kernels_is_a_queue_that_skips_what_stands(tmp_path: Path) -> None:
     timed = next(c for c in cells if c["rule"] == "time")
     assert timed["curve"][0]["psnr"] > 5 and timed["curve"][-1]["step"] == timed["steps"]
     again = run("kernels", *words)
-    assert "/6" not in again and "to the Gaussian's PSNR" in again
+    assert "/6" not in again and "equal splats" in again
 
 
 def test_kernel_cost_times_ones_own_beside_a_built_in(tmp_path: Path) -> None:
@@ -95,3 +95,35 @@ def test_kernel_cost_times_ones_own_beside_a_built_in(tmp_path: Path) -> None:
     cells = {(c["kernel"], c["scales"]): c for c in json.loads(out.read_text())["cells"]}
     assert {name for name, _ in cells} >= {"gaussian", "raised-cosine", "quartic", "triangle"}
     assert cells["quartic", "as stored"]["composite_ms"] > 0
+
+
+def test_limit_counts_what_paints(tmp_path: Path) -> None:
+    out = tmp_path / "limit.json"
+    words = ["data/samples/synth_room", "--quick", "--splats", 3000, "--kernel", "gaussian"]
+    run("limit", *words, "--json", out)
+    (cell,) = json.loads(out.read_text())["cells"]
+    assert 0 < cell["share_of_visited"] <= 1 and cell["useful_pairs"] > 1000
+    assert 0 < cell["forward_share_of_peak"] < 1 and 0 < cell["backward_share_of_peak"] < 1
+
+
+def test_opensplat_prints_records_or_measures_a_binary(tmp_path: Path) -> None:
+    room = "data/samples/synth_room"
+    assert "AMD Zen 5" in run("opensplat", room, "--quick")
+    fake, out = tmp_path / "opensplat", tmp_path / "out.json"
+    # 10 ms a step and half a second to start
+    fake.write_text('#!/bin/sh\nsleep $(awk "BEGIN { print 0.5 + 0.01 * $4 }")\n')
+    fake.chmod(0o755)
+    run("opensplat", room, "--binary", fake, "--rounds", 1, "--json", out)
+    cell = json.loads(out.read_text())["cell"]
+    assert 8 < cell["opensplat_step_ms"] < 14
+    assert cell["ratio"] == pytest.approx(
+        cell["opensplat_step_ms"] / cell["darb3d_step_ms"], rel=0.1
+    )
+
+
+def test_scaling_grows_along_three_axes(tmp_path: Path) -> None:
+    out = tmp_path / "scaling.json"
+    run("scaling", "--quick", "--rounds", 1, "--json", out)
+    cells = json.loads(out.read_text())["cells"]
+    assert {c["splats"] for c in cells} == {10_000, 30_000, 20_000}
+    assert all(c["ns_a_pair"] > 0 for c in cells) and cells[-1]["speed_up"] > 0

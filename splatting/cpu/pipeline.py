@@ -14,7 +14,13 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from data.camera import Camera
-from splatting.cpu import compositing, projection, tiles
+from splatting.cpu import (
+    compositing,
+    compositing_backward,
+    projection,
+    projection_backward,
+    tiles,
+)
 from splatting.cpu import screen as s
 from splatting.kernels import Kernel
 from splatting.splats import Splats
@@ -116,6 +122,7 @@ def forward(
         packed,
         kernel.cutoff_table,
         kernel.psi,
+        splats.antialiased,
         records,
         depths,
         drawn,
@@ -196,7 +203,7 @@ def backward(
     splats, kernel = frame.splats, frame.splats.kernel
     pair_gradients = work.take("pair_gradients", (len(frame.splat_of), s.GRAD_WIDTH))
     with numba.parallel_chunksize(compositing.TILES_AT_ONCE):
-        compositing.composite_backward(
+        compositing_backward.composite_backward(
             frame.records,
             kernel.program,
             compositing.MAX_ALPHA,
@@ -225,14 +232,16 @@ def backward(
         shN=work.take("g_shN", (v, (frame.degree + 1) ** 2 - 1, 3)),
         screen=work.take("g_screen", (v, 4)),
     )
-    projection.project_backward(
+    projection_backward.project_backward(
         splats.means,
         splats.log_scales,
         splats.quats,
+        splats.logit_opacities,
         splats.shN,
         frame.degree,
         frame.camera,
         kernel.psi,
+        splats.antialiased,
         frame.records,
         frame.visible,
         frame.pair_start,

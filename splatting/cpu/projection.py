@@ -1,4 +1,4 @@
-"""Projection of splats into screen records (EWA), and its backward down to the stored parameters.
+"""Projection of splats into screen records (EWA).
 
 Sigma2 = psi J W R S S R^T W^T J^T + 0.3 I, in the form Sigma2 = psi V V^T + 0.3 I with the 2x3
 matrix V = J W R S, whose backward needs no 3x3 products beyond those of the forward. The extent of
@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit, prange
 
 from splatting.cpu import screen as s
-from splatting.cpu.spherical_harmonics import basis, basis_slope
+from splatting.cpu.spherical_harmonics import basis
 from splatting.cpu.threads import guarded
 from splatting.splats import SH_C0
 
@@ -31,7 +31,7 @@ CHUNK = 256
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _rotation(quats, i, r):
+def rotation(quats, i, r):
     """Rotation matrix of the normalised wxyz quaternion `i` into `r (3, 3)`; returns its length."""
     w, x, y, z = (
         np.float64(quats[i, 0]),
@@ -54,7 +54,7 @@ def _rotation(quats, i, r):
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _clamped_ray(ratio, focal, centre, size):
+def clamped_ray(ratio, focal, centre, size):
     """x/z held within the image plus a margin, and whether it was inside."""
     margin = JACOBIAN_MARGIN * 0.5 * size / focal
     low, high = -centre / focal - margin, (size - centre) / focal + margin
@@ -70,13 +70,13 @@ def cut_off(opacity, table):
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _screen_covariance(m, cam, r, scales, v):
+def screen_covariance(m, cam, r, scales, v):
     """V = J W R S into `v (2, 3)` with U = J W R in rows 2 to 3; `cam` as `pipeline.pack_camera`
     lays it out."""
     x, y, z = m
     fx, fy = cam[12], cam[13]
-    tx, _ = _clamped_ray(x / z, fx, cam[14], cam[16])
-    ty, _ = _clamped_ray(y / z, fy, cam[15], cam[17])
+    tx, _ = clamped_ray(x / z, fx, cam[14], cam[16])
+    ty, _ = clamped_ray(y / z, fy, cam[15], cam[17])
     for k in range(3):
         # column k of W R: the splat's axis k in camera coordinates
         ax = cam[0] * r[0, k] + cam[1] * r[1, k] + cam[2] * r[2, k]
@@ -86,31 +86,6 @@ def _screen_covariance(m, cam, r, scales, v):
         v[3, k] = fy / z * (ay - ty * az)
         v[0, k] = v[2, k] * scales[k]
         v[1, k] = v[3, k] * scales[k]
-
-
-@njit(error_model="numpy", nogil=True, cache=True)
-def tile_columns(a, b, c, q_cut, x, y, half_width, half_height, row, columns):
-    """First and one-past-last tile column that the ellipse reaches within tile row `row`.
-
-    Exact for the pixel centres of the row: x is extremal on the ellipse at dy* = -+ B half_width /
-    C, or, if that lies outside the row's band, on the nearer edge of the band.
-    """
-    low = max(row * s.TILE + 0.5 - y, -half_height)
-    high = min(row * s.TILE + s.TILE - 0.5 - y, half_height)
-    if low > high:
-        return 0, 0
-    determinant = a * c - b * b
-    tip = b * half_width / c
-    up = min(max(-tip, low), high)
-    down = min(max(tip, low), high)
-    right = (-b * up + math.sqrt(max(a * q_cut - determinant * up * up, 0.0))) / a
-    left = (-b * down - math.sqrt(max(a * q_cut - determinant * down * down, 0.0))) / a
-    # a column is reached when one of its pixel centres is; half a pixel of slack covers rounding
-    first = int(math.floor((x + left - 1e-3 - 0.5) / s.TILE))
-    last = int(math.floor((x + right + 1e-3 - 0.5) / s.TILE))
-    if x + left > first * s.TILE + s.TILE - 0.5 + 1e-3:
-        first += 1
-    return max(first, 0), min(last + 1, columns)
 
 
 @guarded
@@ -126,11 +101,16 @@ def project(
     cam,
     table,
     psi,
+    antialiased,
     records,
     depths,
     visible,
 ):
-    """Fill `records (n, 16)` and `depths (n,)` where `visible (n,)` comes out true."""
+    """Fill `records (n, 16)` and `depths (n,)` where `visible (n,)` comes out true.
+
+    `antialiased` keeps a splat's paint when the low-pass widens it (Mip-Splatting): its opacity is
+    multiplied by the root of the ratio of the areas.
+    """
     n = len(means)
     width, height = cam[16], cam[17]
     for chunk in prange((n + CHUNK - 1) // CHUNK):
@@ -147,14 +127,21 @@ def project(
             opacity = 1.0 / (1.0 + math.exp(-np.float64(logit_opacities[i])))
             if not (z > NEAR and opacity >= 1.0 / 255.0):
                 continue
-            _rotation(quats, i, r)
+            rotation(quats, i, r)
             for k in range(3):
                 scales[k] = math.exp(np.float64(log_scales[i, k]))
-            _screen_covariance((x, y, z), cam, r, scales, v)
-            xx = psi * (v[0, 0] ** 2 + v[0, 1] ** 2 + v[0, 2] ** 2) + LOW_PASS_PX2
-            yy = psi * (v[1, 0] ** 2 + v[1, 1] ** 2 + v[1, 2] ** 2) + LOW_PASS_PX2
+            screen_covariance((x, y, z), cam, r, scales, v)
+            xx = psi * (v[0, 0] ** 2 + v[0, 1] ** 2 + v[0, 2] ** 2)
+            yy = psi * (v[1, 0] ** 2 + v[1, 1] ** 2 + v[1, 2] ** 2)
             xy = psi * (v[0, 0] * v[1, 0] + v[0, 1] * v[1, 1] + v[0, 2] * v[1, 2])
+            bare = xx * yy - xy * xy
+            xx += LOW_PASS_PX2
+            yy += LOW_PASS_PX2
             determinant = xx * yy - xy * xy
+            if antialiased:
+                opacity *= math.sqrt(max(bare, 0.0) / determinant)
+                if not opacity >= 1.0 / 255.0:
+                    continue
             q_cut = cut_off(opacity, table)
             half_width, half_height = math.sqrt(q_cut * xx), math.sqrt(q_cut * yy)
             u = cam[12] * x / z + cam[14]
@@ -201,167 +188,3 @@ def project(
             record[s.RED] = max(red, 0.0)
             record[s.GREEN] = max(green, 0.0)
             record[s.BLUE] = max(blue, 0.0)
-
-
-@guarded
-@njit(parallel=True, error_model="numpy", nogil=True, cache=True)
-def project_backward(
-    means,
-    log_scales,
-    quats,
-    shN,
-    degree,
-    cam,
-    psi,
-    records,
-    visible,
-    pair_start,
-    pair_gradients,
-    g_means,
-    g_log_scales,
-    g_quats,
-    g_logit,
-    g_sh0,
-    g_shN,
-    g_screen,
-):
-    """Gradients of the stored parameters of the `visible` splats (row j belongs to splat
-    visible[j]).
-
-    Sums each splat's rows of `pair_gradients (p, 12)` in tile order, which is the same for any
-    number of threads. `g_screen (v, 4)` receives dL/d(x, y) and the absolute sums, in pixels.
-    """
-    count = len(visible)
-    for chunk in prange((count + CHUNK - 1) // CHUNK):
-        r = np.empty((3, 3))
-        v = np.empty((4, 3))
-        scales = np.empty(3)
-        d_rotation = np.empty((3, 3))
-        d_axes = np.empty((3, 3))
-        harmonics = np.empty(15, np.float32)
-        weights = np.empty(15, np.float32)
-        g = np.empty(s.GRAD_WIDTH)
-        for j in range(chunk * CHUNK, min(count, (chunk + 1) * CHUNK)):
-            i = visible[j]
-            g[:] = 0.0
-            for pair in range(pair_start[j], pair_start[j + 1]):
-                for k in range(s.GRAD_WIDTH):
-                    g[k] += pair_gradients[pair, k]
-            record = records[i]
-            g_screen[j, 0], g_screen[j, 1] = g[s.GRAD_X], g[s.GRAD_Y]
-            g_screen[j, 2], g_screen[j, 3] = g[s.GRAD_ABS_X], g[s.GRAD_ABS_Y]
-            opacity = np.float64(record[s.OPACITY])
-            g_logit[j] = g[s.GRAD_OPACITY] * opacity * (1.0 - opacity)
-
-            mx, my, mz = means[i, 0], means[i, 1], means[i, 2]
-            x = cam[0] * mx + cam[1] * my + cam[2] * mz + cam[9]
-            y = cam[3] * mx + cam[4] * my + cam[5] * mz + cam[10]
-            z = cam[6] * mx + cam[7] * my + cam[8] * mz + cam[11]
-            fx, fy = cam[12], cam[13]
-            d_x = g[s.GRAD_X] * fx / z
-            d_y = g[s.GRAD_Y] * fy / z
-            d_z = g[s.GRAD_DEPTH]
-            d_z -= (g[s.GRAD_X] * fx * x + g[s.GRAD_Y] * fy * y) / (z * z)
-
-            # dL/dSigma2 = -conic G conic with G the symmetric gradient of the conic
-            a, b, c = (
-                np.float64(record[s.CONIC_A]),
-                np.float64(record[s.CONIC_B]),
-                np.float64(record[s.CONIC_C]),
-            )
-            g_a, g_b, g_c = g[s.GRAD_A], 0.5 * g[s.GRAD_B], g[s.GRAD_C]
-            p_aa, p_ab = a * g_a + b * g_b, a * g_b + b * g_c
-            p_ba, p_bb = b * g_a + c * g_b, b * g_b + c * g_c
-            d_xx = -(p_aa * a + p_ab * b)
-            d_xy = -(p_aa * b + p_ab * c)
-            d_yy = -(p_ba * b + p_bb * c)
-
-            length = _rotation(quats, i, r)
-            for k in range(3):
-                scales[k] = math.exp(np.float64(log_scales[i, k]))
-            _screen_covariance((x, y, z), cam, r, scales, v)
-            tx, x_free = _clamped_ray(x / z, fx, cam[14], cam[16])
-            ty, y_free = _clamped_ray(y / z, fy, cam[15], cam[17])
-            d_tx = d_ty = 0.0
-            for k in range(3):
-                d_v0 = 2.0 * psi * (d_xx * v[0, k] + d_xy * v[1, k])
-                d_v1 = 2.0 * psi * (d_xy * v[0, k] + d_yy * v[1, k])
-                g_log_scales[j, k] = (d_v0 * v[2, k] + d_v1 * v[3, k]) * scales[k]
-                d_u0, d_u1 = d_v0 * scales[k], d_v1 * scales[k]
-                az = cam[6] * r[0, k] + cam[7] * r[1, k] + cam[8] * r[2, k]
-                # U0 = fx/z (ax - tx az), U1 = fy/z (ay - ty az)
-                d_axes[0, k] = d_u0 * fx / z
-                d_axes[1, k] = d_u1 * fy / z
-                d_axes[2, k] = -d_axes[0, k] * tx - d_axes[1, k] * ty
-                d_tx -= d_axes[0, k] * az
-                d_ty -= d_axes[1, k] * az
-                d_z -= (d_u0 * v[2, k] + d_u1 * v[3, k]) / z
-            if x_free:
-                d_x += d_tx / z
-                d_z -= d_tx * x / (z * z)
-            if y_free:
-                d_y += d_ty / z
-                d_z -= d_ty * y / (z * z)
-
-            d_mx = cam[0] * d_x + cam[3] * d_y + cam[6] * d_z
-            d_my = cam[1] * d_x + cam[4] * d_y + cam[7] * d_z
-            d_mz = cam[2] * d_x + cam[5] * d_y + cam[8] * d_z
-            for row in range(3):
-                for k in range(3):
-                    d_rotation[row, k] = (
-                        cam[row] * d_axes[0, k]
-                        + cam[3 + row] * d_axes[1, k]
-                        + cam[6 + row] * d_axes[2, k]
-                    )
-            _rotation_backward(quats, i, length, d_rotation, g_quats, j)
-
-            d_red = g[s.GRAD_RED] if record[s.RED] > 0 else 0.0
-            d_green = g[s.GRAD_GREEN] if record[s.GREEN] > 0 else 0.0
-            d_blue = g[s.GRAD_BLUE] if record[s.BLUE] > 0 else 0.0
-            g_sh0[j, 0], g_sh0[j, 1], g_sh0[j, 2] = (
-                SH_C0 * d_red,
-                SH_C0 * d_green,
-                SH_C0 * d_blue,
-            )
-            if degree > 0:
-                dx, dy, dz = mx - cam[18], my - cam[19], mz - cam[20]
-                inverse = 1.0 / math.sqrt(dx * dx + dy * dy + dz * dz)
-                dx, dy, dz = dx * inverse, dy * inverse, dz * inverse
-                basis(degree, f32(dx), f32(dy), f32(dz), harmonics)
-                for k in range((degree + 1) ** 2 - 1):
-                    g_shN[j, k, 0] = harmonics[k] * d_red
-                    g_shN[j, k, 1] = harmonics[k] * d_green
-                    g_shN[j, k, 2] = harmonics[k] * d_blue
-                    weights[k] = (
-                        shN[i, k, 0] * d_red + shN[i, k, 1] * d_green + shN[i, k, 2] * d_blue
-                    )
-                sx, sy, sz = basis_slope(degree, f32(dx), f32(dy), f32(dz), weights)
-                along = sx * dx + sy * dy + sz * dz
-                d_mx += (sx - along * dx) * inverse
-                d_my += (sy - along * dy) * inverse
-                d_mz += (sz - along * dz) * inverse
-            g_means[j, 0], g_means[j, 1], g_means[j, 2] = d_mx, d_my, d_mz
-
-
-@njit(error_model="numpy", nogil=True, cache=True)
-def _rotation_backward(quats, i, length, d, g_quats, j):
-    """Gradient of the raw quaternion `i` into row `j`, from `d (3, 3)` = dL/dR."""
-    w, x, y, z = (
-        quats[i, 0] / length,
-        quats[i, 1] / length,
-        quats[i, 2] / length,
-        quats[i, 3] / length,
-    )
-    d_w = 2 * (x * (d[2, 1] - d[1, 2]) + y * (d[0, 2] - d[2, 0]) + z * (d[1, 0] - d[0, 1]))
-    d_x = 2 * (y * (d[0, 1] + d[1, 0]) + z * (d[0, 2] + d[2, 0]) + w * (d[2, 1] - d[1, 2]))
-    d_x -= 4 * x * (d[1, 1] + d[2, 2])
-    d_y = 2 * (x * (d[0, 1] + d[1, 0]) + z * (d[1, 2] + d[2, 1]) + w * (d[0, 2] - d[2, 0]))
-    d_y -= 4 * y * (d[0, 0] + d[2, 2])
-    d_z = 2 * (x * (d[0, 2] + d[2, 0]) + y * (d[1, 2] + d[2, 1]) + w * (d[1, 0] - d[0, 1]))
-    d_z -= 4 * z * (d[0, 0] + d[1, 1])
-    # only the part across the quaternion counts: its length is normalised away
-    along = w * d_w + x * d_x + y * d_y + z * d_z
-    g_quats[j, 0] = (d_w - along * w) / length
-    g_quats[j, 1] = (d_x - along * x) / length
-    g_quats[j, 2] = (d_y - along * y) / length
-    g_quats[j, 3] = (d_z - along * z) / length

@@ -13,7 +13,6 @@ import numpy as np
 from numba import njit, prange
 
 from splatting.cpu import screen as s
-from splatting.cpu.projection import tile_columns
 from splatting.cpu.threads import guarded
 
 CHUNKS = 16
@@ -85,8 +84,40 @@ def _rows(record, rows):
     return first, min(int(math.floor((y + half) / s.TILE)), rows - 1) + 1
 
 
+@njit(error_model="numpy", nogil=True, cache=True)
+def tile_columns(a, b, c, q_cut, x, y, half_width, half_height, row, columns):
+    """First and one-past-last tile column that the ellipse reaches within tile row `row`.
+
+    Exact for the pixel centres of the row: x is extremal on the ellipse at dy* = -+ B half_width /
+    C, or, if that lies outside the row's band, on the nearer edge of the band.
+    """
+    low = max(row * s.TILE + 0.5 - y, -half_height)
+    high = min(row * s.TILE + s.TILE - 0.5 - y, half_height)
+    if low > high:
+        return 0, 0
+    determinant = a * c - b * b
+    tip = b * half_width / c
+    up = min(max(-tip, low), high)
+    down = min(max(tip, low), high)
+    right = (-b * up + math.sqrt(max(a * q_cut - determinant * up * up, 0.0))) / a
+    left = (-b * down - math.sqrt(max(a * q_cut - determinant * down * down, 0.0))) / a
+    # a column is reached when one of its pixel centres is; half a pixel of slack covers rounding
+    first = int(math.floor((x + left - 1e-3 - 0.5) / s.TILE))
+    last = int(math.floor((x + right + 1e-3 - 0.5) / s.TILE))
+    if x + left > first * s.TILE + s.TILE - 0.5 + 1e-3:
+        first += 1
+    return max(first, 0), min(last + 1, columns)
+
+
 @njit(inline="always")
 def _columns(record, row, columns):
+    x = record[s.X_WHOLE] + np.float64(record[s.X_PART])
+    half = np.float64(record[s.HALF_WIDTH])
+    first = int(math.floor((x - half) / s.TILE))
+    end = int(math.floor((x + half) / s.TILE)) + 1
+    if end - first == 1:
+        # most splats of a dense scene: the box leaves nothing to find out
+        return max(first, 0), min(end, columns)
     return tile_columns(
         np.float64(record[s.CONIC_A]),
         np.float64(record[s.CONIC_B]),

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from splatting.cpu import compositing
+from splatting.cpu import compositing, compositing_backward
 from splatting.cpu import screen as s
 from splatting.cpu.screen_input import add_pairs, fill_records
 from splatting.gsplat_api import checks
@@ -163,7 +163,7 @@ class _Rasterize(torch.autograd.Function):
                 slope[..., : last - first] = d_drawn[image, ..., first:last]
                 rows = np.empty((len(splats), s.GRAD_WIDTH), np.float32)
                 with numba.parallel_chunksize(compositing.TILES_AT_ONCE):
-                    compositing.composite_backward(
+                    compositing_backward.composite_backward(
                         records,
                         ctx.kernel.program,
                         MAX_ALPHA,

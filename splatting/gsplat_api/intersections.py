@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
+from splatting.cpu.box_lists import box_tiles, list_pairs
 from splatting.gsplat_api import checks
 
 
@@ -51,11 +51,11 @@ def isect_tiles(
         images = np.repeat(np.arange(n_images), each)
     boxes = np.zeros((len(flat), 4), np.int64)
     counts = np.zeros(len(flat), np.int32)
-    _boxes(flat, radii.reshape(-1, 2).numpy(), tile_size, tile_width, tile_height, boxes, counts)
+    box_tiles(flat, radii.reshape(-1, 2).numpy(), tile_size, tile_width, tile_height, boxes, counts)
     total = int(counts.sum(dtype=np.int64))
     ids, splats = np.empty(total, np.int64), np.empty(total, np.int32)
     bits = depths.reshape(-1).contiguous().numpy().view(np.uint32)
-    _list(
+    list_pairs(
         boxes,
         images.astype(np.int64),
         bits,
@@ -87,28 +87,3 @@ def isect_offset_encode(
 def tile_bits(tile_width: int, tile_height: int) -> int:
     """Bits that gsplat gives the number of a tile within an image."""
     return (tile_width * tile_height).bit_length()
-
-
-@njit(error_model="numpy", nogil=True, cache=True)
-def _boxes(means, radii, size, columns, rows, boxes, counts):
-    for i in range(len(means)):
-        if radii[i, 0] <= 0 or radii[i, 1] <= 0:
-            continue
-        for axis, most in ((0, columns), (1, rows)):
-            low = np.floor((means[i, axis] - radii[i, axis]) / size)
-            high = np.ceil((means[i, axis] + radii[i, axis]) / size)
-            boxes[i, axis] = min(max(low, 0), most)
-            boxes[i, 2 + axis] = min(max(high, 0), most)
-        counts[i] = (boxes[i, 2] - boxes[i, 0]) * (boxes[i, 3] - boxes[i, 1])
-
-
-@njit(error_model="numpy", nogil=True, cache=True)
-def _list(boxes, images, depth_bits, columns, bits, ids, splats):
-    place = 0
-    for i in range(len(boxes)):
-        for y in range(boxes[i, 1], boxes[i, 3]):
-            for x in range(boxes[i, 0], boxes[i, 2]):
-                tile = y * columns + x
-                ids[place] = (((images[i] << bits) | tile) << 32) | np.int64(depth_bits[i])
-                splats[place] = i
-                place += 1

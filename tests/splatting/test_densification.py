@@ -93,6 +93,25 @@ def test_prune_keeps_moments_beside_their_splats() -> None:
     np.testing.assert_array_equal(kept_moments["means"][0][:, 0], [0, 2])
 
 
+def test_reorder_permutes_splats_with_their_moments_along_a_curve() -> None:
+    rng = np.random.default_rng(0)
+    parent = one_splat("gaussian", 0.3)
+    many = replace(
+        parent, **{name: np.repeat(a, 4096, axis=0) for name, a in parent.arrays().items()}
+    )
+    many.means[:] = rng.uniform(size=(4096, 3))
+    many.means[7] = np.nan
+    moments = densification.new_moments(many)
+    moments["means"][0][:] = many.means
+    sorted_, after = densification.reorder(many, moments)
+    np.testing.assert_array_equal(after["means"][0], sorted_.means)
+    assert sorted(map(tuple, sorted_.means[np.isfinite(sorted_.means[:, 0])])) == sorted(
+        map(tuple, many.means[np.isfinite(many.means[:, 0])])
+    )
+    steps = [np.nanmean(np.linalg.norm(np.diff(s.means, axis=0), axis=1)) for s in (many, sorted_)]
+    assert steps[1] < 0.2 * steps[0]
+
+
 def test_faint_and_broken_splats_are_named() -> None:
     parent = one_splat("raised-cosine", 0.3)
     four = replace(parent, **{name: np.repeat(a, 4, axis=0) for name, a in parent.arrays().items()})

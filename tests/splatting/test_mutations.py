@@ -19,12 +19,12 @@ import pytest
 
 from data.camera import Camera
 from splatting import kernels
-from splatting.cpu import compositing, pipeline, projection, spherical_harmonics
+from splatting.cpu import compositing_backward, pipeline, projection_backward, spherical_harmonics
 from splatting.splats import PARAMETERS, Splats
 
 BACKWARD = {
-    "splatting.cpu.compositing": ("_blend_backward", "composite_backward"),
-    "splatting.cpu.projection": ("project_backward", "_rotation_backward"),
+    "splatting.cpu.compositing_backward": ("_blend_backward", "composite_backward"),
+    "splatting.cpu.projection_backward": ("project_backward", "_rotation_backward"),
     "splatting.cpu.spherical_harmonics": ("basis_slope",),
 }
 NOT_GRADIENTS = {"place", "i", "end", "first", "last", "px", "py", "tile_x", "tile_y"}
@@ -54,6 +54,7 @@ def scene() -> tuple[Splats, Camera]:
         sh0=rng.normal(0, 1, (n, 3)).astype(f32),
         shN=rng.normal(0, 0.5, (n, 15, 3)).astype(f32),
         kernel=kernels.get("raised-cosine"),
+        antialiased=True,
     )
     # turned about all three axes: the term of a rotation's entry that is 0 could not be missed
     pose = np.eye(4)
@@ -115,7 +116,7 @@ def plain_modules(mutate: tuple[str, str, int] | None) -> tuple[dict[str, types.
     """The three modules without numba, one term of one function zero; and which term that was."""
     made: dict[str, types.ModuleType] = {}
     hit = ""
-    for module in (spherical_harmonics, compositing, projection):
+    for module in (spherical_harmonics, compositing_backward, projection_backward):
         name = module.__name__
         tree = ast.parse(inspect.getsource(module))
         if mutate is not None and mutate[0] == name:
@@ -131,7 +132,7 @@ def plain_modules(mutate: tuple[str, str, int] | None) -> tuple[dict[str, types.
         plain.__dict__.update(prange=range, falloff=_falloff, falloff_and_slope=_falloff_and_slope)
         made[name] = plain
     harmonics = made["splatting.cpu.spherical_harmonics"]
-    made["splatting.cpu.projection"].__dict__.update(
+    made["splatting.cpu.projection_backward"].__dict__.update(
         basis=harmonics.basis, basis_slope=harmonics.basis_slope
     )
     return made, hit
@@ -150,14 +151,15 @@ def gradients_with(
     modules: dict[str, types.ModuleType], frame: pipeline.Frame, outputs: tuple
 ) -> dict[str, np.ndarray]:
     """`pipeline.backward` through the given modules."""
-    kept = pipeline.compositing, pipeline.projection
-    plain = modules["splatting.cpu.compositing"]
+    kept = pipeline.compositing_backward, pipeline.projection_backward
+    plain = modules["splatting.cpu.compositing_backward"]
     try:
-        pipeline.compositing = plain  # type: ignore[assignment]
-        pipeline.projection = modules["splatting.cpu.projection"]  # type: ignore[assignment]
+        pipeline.compositing_backward = plain  # type: ignore[assignment]
+        backward = modules["splatting.cpu.projection_backward"]
+        pipeline.projection_backward = backward  # type: ignore[assignment]
         gradients = pipeline.backward(pipeline.Workspace(), frame, *outputs)
     finally:
-        pipeline.compositing, pipeline.projection = kept
+        pipeline.compositing_backward, pipeline.projection_backward = kept
     return {name: getattr(gradients, name).copy() for name in (*PARAMETERS, "screen")}
 
 
