@@ -16,20 +16,34 @@ _FORMAT = "darb3d-1"
 
 def save_splats(path: str | Path, splats: Splats) -> None:
     """Write `splats` with their kernel."""
-    kernel = splats.kernel
-    text = {"kernel": kernel.name, "kernel_description": kernels.describe(kernel)}
-    save_state(path, splats.arrays(), text)
+    save_state(path, splats.arrays(), how_to_draw(splats))
 
 
 def load_splats(path: str | Path) -> Splats:
     """Read what `save_splats` or a training state holds; UserError for anything else."""
     arrays, text = load_state(path)
-    missing = [name for name in PARAMETERS if name not in arrays]
-    if missing or "kernel" not in text:
-        raise UserError(f"{path}: expected splats, found no {', '.join(missing) or 'kernel'} in it")
-    parameters = {name: arrays[name] for name in PARAMETERS}
-    kernel = kernels.restore(text["kernel"], text.get("kernel_description", ""))
-    return Splats(**parameters, kernel=kernel)
+    try:
+        return splats_of(arrays, text)
+    except KeyError as missing:
+        raise UserError(f"{path}: expected splats, found no {missing} in it") from None
+
+
+def how_to_draw(splats: Splats) -> dict[str, str]:
+    """What stands beside the arrays of `splats` in a file."""
+    return {
+        "kernel": splats.kernel.name,
+        "kernel_description": kernels.describe(splats.kernel),
+        "antialiased": str(splats.antialiased),
+    }
+
+
+def splats_of(arrays: dict[str, np.ndarray], text: dict[str, str]) -> Splats:
+    """The splats in what `load_state` read; KeyError for a missing part."""
+    return Splats(
+        **{name: arrays[name] for name in PARAMETERS},
+        kernel=kernels.restore(text["kernel"], text.get("kernel_description", "")),
+        antialiased=text.get("antialiased") == "True",
+    )
 
 
 def save_state(path: str | Path, arrays: dict[str, np.ndarray], text: dict[str, str]) -> None:

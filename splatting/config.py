@@ -38,6 +38,8 @@ class TrainConfig:
     """Twice that of 3DGS, for the same reason."""
     shN_rate: float = 2.5e-4
     """A twentieth of the constant colour's (3DGS)."""
+    shN_every: int = 1
+    """Steps between two updates of the higher harmonics, three quarters of all numbers."""
     coarse_until: tuple[float, ...] = (0.05, 0.2)
     """Progress at which training leaves a quarter and half of the resolution."""
     sh_from: tuple[float, ...] = (0.25, 0.4, 0.55)
@@ -57,5 +59,12 @@ class TrainConfig:
     """Density control: splits where the screen pulls, or samples that move (3DGS-MCMC)."""
     mcmc_weight: float = 0.01
     """Weight of mean opacity and mean size in the loss of mcmc (3DGS-MCMC)."""
+    antialiased: bool = False
+    """Splats keep their paint when they are smaller than a pixel (Mip-Splatting)."""
+    exposure: bool = False
+    """Fit an affine map of colour to each training photo, for photos of changing exposure."""
+    exposure_rate: float = 1e-3
+    exposure_weight: float = 1e-2
+    """Pull of each map towards the identity."""
     background: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Colour behind everything."""

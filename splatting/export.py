@@ -18,6 +18,7 @@ from splatting import kernels
 from splatting.splats import Splats
 
 _KERNEL_COMMENT = "SplatKernel:"
+_MODE_COMMENT = "SplatRenderMode:"
 _PROGRAM_COMMENT = "SplatKernelProgram:"
 _AXES = ("x", "y", "z")
 _CHANNELS = 3
@@ -35,7 +36,8 @@ def save_ply(path: str | Path, splats: Splats) -> None:
     columns["opacity"] = splats.logit_opacities
     columns |= {f"scale_{i}": splats.log_scales[:, i] for i in range(3)}
     columns |= {f"rot_{i}": splats.quats[:, i] for i in range(4)}
-    comments = [f"{_KERNEL_COMMENT} {splats.kernel.name}", "SplatRenderMode: default"]
+    mode = "mip" if splats.antialiased else "default"
+    comments = [f"{_KERNEL_COMMENT} {splats.kernel.name}", f"{_MODE_COMMENT} {mode}"]
     if description := kernels.describe(splats.kernel):
         comments.append(f"{_PROGRAM_COMMENT} {description}")
     write_vertices(path, columns, tuple(comments))
@@ -86,6 +88,7 @@ def load_ply(path: str | Path) -> Splats:
         kernel=kernels.restore(
             _comment(comments, _KERNEL_COMMENT) or "gaussian", _comment(comments, _PROGRAM_COMMENT)
         ),
+        antialiased=_comment(comments, _MODE_COMMENT) == "mip",
     )
 
 

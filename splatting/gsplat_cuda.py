@@ -64,6 +64,7 @@ def render(
             near_plane=0.01,
             eps2d=0.3,
             render_mode="RGB+D",
+            rasterize_mode="antialiased" if splats.antialiased else "classic",
             packed=False,
         )
     picture, covered = drawn[0].cpu().numpy(), alpha[0, ..., 0].cpu().numpy()

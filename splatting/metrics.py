@@ -28,6 +28,14 @@ def psnr(render: Image, photo: Image) -> float:
     return float(-10.0 * np.log10(max(np.mean(error**2), 1e-10)))
 
 
+def psnr_cc(render: Image, photo: Image) -> float:
+    """PSNR after the affine map of colour that fits the render to the photo best: what is left when
+    exposure and white balance are forgiven. Never to be compared with plain PSNR."""
+    known = np.concatenate([render, np.ones((*render.shape[:2], 1))], axis=2).reshape(-1, 4)
+    fitted, *_ = np.linalg.lstsq(known, photo.reshape(-1, 3).astype(np.float64), rcond=None)
+    return psnr((known @ fitted).reshape(photo.shape), photo)
+
+
 def ssim(render: Image, photo: Image) -> float:
     """Structural similarity with the window of 3DGS: 11 taps, sigma 1.5, zeros beyond the
     border."""

@@ -122,8 +122,13 @@ def spherical_harmonics(
     return colour.clamp(min=0)
 
 
-def project(values: Parameters, kernel: Kernel, camera: Camera) -> Screen:
-    """Sigma2 = psi J W Sigma W^T J^T + 0.3 I (EWA splatting); splats sorted by depth, z > 0.01."""
+def project(
+    values: Parameters, kernel: Kernel, camera: Camera, antialiased: bool = False
+) -> Screen:
+    """Sigma2 = psi J W Sigma W^T J^T + 0.3 I (EWA splatting); splats sorted by depth, z > 0.01.
+
+    `antialiased` multiplies opacities by sqrt(det(Sigma2 - 0.3 I) / det Sigma2) (Mip-Splatting).
+    """
     rotation = torch.tensor(camera.cam_from_world[:3, :3])
     translation = torch.tensor(camera.cam_from_world[:3, 3])
     fx, fy, cx, cy = (camera.K[i, j] for i, j in ((0, 0), (1, 1), (0, 2), (1, 2)))
@@ -148,14 +153,18 @@ def project(values: Parameters, kernel: Kernel, camera: Camera) -> Screen:
     )
     sigma = covariances(values["log_scales"][ids], values["quats"][ids])
     half = jacobian @ rotation
-    sigma2 = kernel.psi * half @ sigma @ half.transpose(1, 2) + LOW_PASS_PX2 * torch.eye(2)
+    bare = kernel.psi * half @ sigma @ half.transpose(1, 2)
+    sigma2 = bare + LOW_PASS_PX2 * torch.eye(2)
     inverse = torch.linalg.inv(sigma2)
     conics = torch.stack([inverse[:, 0, 0], inverse[:, 0, 1], inverse[:, 1, 1]], dim=1)
 
     away = values["means"][ids] - torch.tensor(camera.position_world)
     directions = away / away.norm(dim=1, keepdim=True)
     colours = spherical_harmonics(directions, values["sh0"][ids], values["shN"][ids])
-    return Screen(means, conics, opacities[ids], colours, z, ids)
+    shown = opacities[ids]
+    if antialiased:
+        shown = shown * (torch.linalg.det(bare) / torch.linalg.det(sigma2)).clamp(min=0).sqrt()
+    return Screen(means, conics, shown, colours, z, ids)
 
 
 def composite(
@@ -216,7 +225,8 @@ def render(
     kernel: Kernel,
     camera: Camera,
     background: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    antialiased: bool = False,
 ) -> Picture:
     """The picture of the splats whose stored parameters are `values`."""
-    screen = project(values, kernel, camera)
+    screen = project(values, kernel, camera, antialiased)
     return composite(screen, kernel, camera, torch.tensor(background, dtype=torch.float64))

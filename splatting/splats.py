@@ -31,6 +31,8 @@ class Splats:
     shN: Float32[np.ndarray, "n k 3"]
     """Higher harmonics, k = (degree + 1)^2 - 1, basis order and signs of 3DGS."""
     kernel: Kernel
+    antialiased: bool = False
+    """Whether a splat keeps its paint when the low-pass of 0.3 px widens it (Mip-Splatting)."""
 
     def __len__(self) -> int:
         return len(self.means)
@@ -49,7 +51,9 @@ class Splats:
         return replace(self, **{name: array[index] for name, array in self.arrays().items()})
 
 
-PARAMETERS = tuple(field.name for field in fields(Splats) if field.name != "kernel")
+PARAMETERS = tuple(
+    field.name for field in fields(Splats) if field.name not in ("kernel", "antialiased")
+)
 
 
 def concatenate(parts: list[Splats]) -> Splats:
@@ -62,7 +66,11 @@ def concatenate(parts: list[Splats]) -> Splats:
 
 
 def from_points(
-    points: PointCloud, kernel: Kernel, sh_degree: int = 3, opacity: float = 0.1
+    points: PointCloud,
+    kernel: Kernel,
+    sh_degree: int = 3,
+    opacity: float = 0.1,
+    antialiased: bool = False,
 ) -> Splats:
     """Isotropic splats at the points, sigma = the mean distance of the three nearest neighbours.
 
@@ -90,4 +98,5 @@ def from_points(
         sh0=((rgb - 0.5) / SH_C0).astype(np.float32),
         shN=np.zeros((n, (sh_degree + 1) ** 2 - 1, 3), np.float32),
         kernel=kernel,
+        antialiased=antialiased,
     )

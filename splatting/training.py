@@ -34,6 +34,10 @@ MEASURE_EVERY = 10
 """Steps between two measurements of the training PSNR: one costs as much as a small stage."""
 
 
+REORDER_EVERY = 5
+"""Rounds of density control between two sortings of the splats in memory."""
+
+
 class Buffers:
     """Memory of a step, reused by the next."""
 
@@ -76,8 +80,9 @@ def train(
     while (done := progress(state, config)) < 1.0:
         started = time.perf_counter()
         level = sum(done < until for until in config.coarse_until)
-        camera, photo = photos.take(_next_view(state, len(photos)), level)
-        loss, rgb = step(state, config, camera, photo, done, scene.radius, buffers)
+        view = _next_view(state, len(photos))
+        camera, photo = photos.take(view, level)
+        loss, rgb = step(state, config, camera, photo, done, scene.radius, buffers, view)
         if state.step % MEASURE_EVERY == 0 or psnr is None:
             error = float(np.mean((np.clip(rgb, 0, 1) - photo) ** 2))
             now = -10.0 * float(np.log10(max(error, 1e-12)))
@@ -112,17 +117,27 @@ def step(
     done: float,
     radius: float,
     buffers: Buffers,
+    view: int = 0,
 ) -> tuple[float, Float32[np.ndarray, "h w 3"]]:
     """One optimiser step on one photo at progress `done`; returns the loss and what was drawn
-    before it."""
+    before it. `view` is the photo's place among the training views."""
     degree = min(config.sh_degree, sum(done >= begin for begin in config.sh_from))
     background = np.array(config.background, np.float32)
     frame = pipeline.forward(buffers.frame, state.splats, camera, degree, background)
     d_rgb = buffers.frame.take("d_rgb", frame.rgb.shape)
-    loss, _, _ = ssim.l1_dssim(frame.rgb, photo, config.dssim_weight, d_rgb, buffers.loss)
+    shown = frame.rgb
+    if state.exposure is not None:
+        shown = buffers.frame.take("exposed", frame.rgb.shape)
+        state.exposure.apply(view, frame.rgb, shown)
+    loss, _, _ = ssim.l1_dssim(shown, photo, config.dssim_weight, d_rgb, buffers.loss)
+    if state.exposure is not None:
+        rate = config.exposure_rate * 0.01**done
+        state.exposure.step(view, frame.rgb, d_rgb, rate, config.exposure_weight)
     gradients = pipeline.backward(buffers.frame, frame, d_rgb)
     state.step += 1
     rates = _rates(config, done, radius)
+    if state.step % config.shN_every:
+        del rates["shN"]
     if config.strategy == "mcmc":
         mcmc.regularise(
             state.splats,
@@ -138,7 +153,7 @@ def step(
         mcmc.add_noise(state.splats, falling, radius, state.generator)
     elif done < config.refine_until:
         state.statistics.add(frame.visible, gradients.screen, camera.width, camera.height)
-    return loss, frame.rgb
+    return loss, shown
 
 
 def refine(state: TrainingState, config: TrainConfig) -> None:
@@ -149,6 +164,8 @@ def refine(state: TrainingState, config: TrainConfig) -> None:
         _move_and_grow(state, config, faint)
     else:
         _prune_and_split(state, config, faint)
+    if state.step % (REORDER_EVERY * config.refine_every) == 0:
+        state.splats, state.moments = densification.reorder(state.splats, state.moments)
     state.statistics = densification.ScreenStatistics.empty(len(state.splats))
 
 

@@ -4,7 +4,7 @@ packs into arrays."""
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,9 @@ import numpy as np
 from data.errors import UserError
 from data.scene import Scene
 from splatting import densification, kernels, splats
+from splatting.checkpoint import how_to_draw, splats_of
 from splatting.config import TrainConfig
+from splatting.exposure import Exposure
 from splatting.splats import PARAMETERS, Splats
 
 
@@ -29,6 +31,8 @@ class TrainingState:
     """Time spent in the loop so far; schedules by minutes follow it."""
     queue: list[int] = field(default_factory=list)
     """Training views still to come in this round, last first."""
+    exposure: Exposure | None = None
+    """Maps of colour of the training views, if they are fitted."""
 
 
 def initial_state(scene: Scene, config: TrainConfig) -> TrainingState:
@@ -36,12 +40,14 @@ def initial_state(scene: Scene, config: TrainConfig) -> TrainingState:
     # samples that move start opaque: there is no gradient that could find them otherwise
     opacity = 0.5 if config.strategy == "mcmc" else 0.1
     kernel = kernels.get(config.kernel)
-    start = splats.from_points(scene.points, kernel, config.sh_degree, opacity)
+    start = splats.from_points(scene.points, kernel, config.sh_degree, opacity, config.antialiased)
+    start, moments = densification.reorder(start, densification.new_moments(start))
     return TrainingState(
         splats=start,
-        moments=densification.new_moments(start),
+        moments=moments,
         statistics=densification.ScreenStatistics.empty(len(start)),
         generator=np.random.default_rng(config.seed),
+        exposure=Exposure.identity(len(scene.train)) if config.exposure else None,
     )
 
 
@@ -59,9 +65,10 @@ def pack(state: TrainingState) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     for name, (first, second) in state.moments.items():
         arrays[f"first.{name}"], arrays[f"second.{name}"] = first, second
     arrays["pull"], arrays["views"] = state.statistics.pull, state.statistics.views
+    if state.exposure is not None:
+        arrays |= {f"exposure.{name}": array for name, array in vars(state.exposure).items()}
     text = {
-        "kernel": state.splats.kernel.name,
-        "kernel_description": kernels.describe(state.splats.kernel),
+        **how_to_draw(state.splats),
         "generator": json.dumps(state.generator.bit_generator.state),
         "step": str(state.step),
         "seconds": repr(state.seconds),
@@ -73,25 +80,28 @@ def pack(state: TrainingState) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 def unpack(arrays: dict[str, np.ndarray], text: dict[str, Any]) -> TrainingState:
     """The state that `pack` took apart; UserError when a part is missing."""
     try:
-        parameters = {name: arrays[name] for name in PARAMETERS}
         generator = np.random.default_rng()
         generator.bit_generator.state = json.loads(text["generator"])
         return TrainingState(
-            splats=Splats(
-                **parameters,
-                kernel=kernels.restore(text["kernel"], text.get("kernel_description", "")),
-            ),
+            splats=splats_of(arrays, text),
             moments={n: (arrays[f"first.{n}"], arrays[f"second.{n}"]) for n in PARAMETERS},
             statistics=densification.ScreenStatistics(arrays["pull"], arrays["views"]),
             generator=generator,
             step=int(text["step"]),
             seconds=float(text["seconds"]),
             queue=json.loads(text["queue"]),
+            exposure=_exposure(arrays),
         )
     except KeyError as missing:
         raise UserError(
             f"expected a training state, found no {missing} in it; start again without --resume"
         ) from None
+
+
+def _exposure(arrays: dict[str, np.ndarray]) -> Exposure | None:
+    if "exposure.maps" not in arrays:
+        return None
+    return Exposure(**{field.name: arrays[f"exposure.{field.name}"] for field in fields(Exposure)})
 
 
 def snapshot(state: TrainingState) -> Splats:

@@ -45,5 +45,7 @@ def warm_up(kernel: Kernel, training: bool = True) -> float:
             same = (few.means,) * len(PARAMETERS)
             slopes = (gradients.means,) * len(same)
             rates = np.zeros(len(same), np.float32)
-            adam.adam(same, same, same, slopes, gradients.visible, rates, 0.1, 0.1)
+            for count in (len(same), len(same) - 1):  # with and without the higher harmonics
+                some, steep = same[:count], slopes[:count]
+                adam.adam(some, some, some, steep, gradients.visible, rates, 0.1, 0.1)
     return time.perf_counter() - started

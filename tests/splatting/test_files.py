@@ -3,6 +3,7 @@ file."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,15 @@ def test_both_formats_give_the_same_bits_back(tmp_path: Path, kernel: str, degre
     assert_same(splats, load_ply(tmp_path / "a.ply"))
     checkpoint.save_splats(tmp_path / "a.safetensors", splats)
     assert_same(splats, checkpoint.load_splats(tmp_path / "a.safetensors"))
+
+
+def test_the_render_mode_travels(tmp_path: Path) -> None:
+    splats = replace(splats_of("gaussian", 0), antialiased=True)
+    save_ply(tmp_path / "a.ply", splats)
+    assert "SplatRenderMode: mip" in read_vertices(tmp_path / "a.ply")[1]
+    checkpoint.save_splats(tmp_path / "a.safetensors", splats)
+    assert load_ply(tmp_path / "a.ply").antialiased
+    assert checkpoint.load_splats(tmp_path / "a.safetensors").antialiased
 
 
 def test_the_layout_is_that_of_3dgs(tmp_path: Path) -> None:

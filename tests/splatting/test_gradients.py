@@ -8,6 +8,8 @@ threads.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -68,7 +70,7 @@ def compare(splats: Splats, seed: int) -> None:
     view = camera()
     rng = np.random.default_rng(100 + seed)
     values = reference.parameters(splats)
-    picture = reference.render(values, splats.kernel, view, BACKGROUND)
+    picture = reference.render(values, splats.kernel, view, BACKGROUND, splats.antialiased)
     steady = (picture.margin > DECISION_MARGIN).numpy()
     assert steady.mean() > 1 - MASKED_AT_MOST
     d_rgb = (rng.normal(size=(HEIGHT, WIDTH, 3)) * steady[..., None]).astype(np.float32)
@@ -112,6 +114,11 @@ def compare(splats: Splats, seed: int) -> None:
 @pytest.mark.parametrize("kernel", EVERY)
 def test_all_gradients_match_the_reference(kernel: str, seed: int) -> None:
     compare(splats_of(kernel, seed), seed)
+
+
+@pytest.mark.parametrize("kernel", ["gaussian", "raised-cosine"])
+def test_antialiased(kernel: str) -> None:
+    compare(replace(splats_of(kernel, 8), antialiased=True), 8)
 
 
 @pytest.mark.parametrize("degree", [0, 1, 2])

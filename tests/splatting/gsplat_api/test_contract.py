@@ -16,6 +16,8 @@ from data.errors import UserError
 from splatting import gsplat_api as door
 
 ROOT = Path(__file__).parents[3]
+pytest.importorskip("gsplat", reason="gsplat has no wheel here")
+
 C, N = 2, COUNT
 TILES = (4, 5)
 CALL = {"width": SIZE[0], "height": SIZE[1]}
@@ -134,7 +136,7 @@ def test_covariances_replace_quats_and_scales() -> None:
     covars, _ = door.quat_scale_to_covar_preci(given["quats"], given["scales"])
     rest = given | {"quats": None, "scales": None}
     other, _, _ = door.rasterization(**rest, **CALL, covars=covars)
-    assert float((plain - other).abs().max()) < 2e-3
+    assert float((plain - other).detach().abs().max()) < 2e-3
 
 
 def test_planes_and_clips_leave_splats_out() -> None:
