@@ -14,9 +14,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from numbers import Real
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from data.errors import UserError
+
+if TYPE_CHECKING:
+    from splatting.training_state import TrainingState
 
 VERSIONED = ("darb3d", "numpy", "numba", "torch", "viser", "pillow")
 METRICS = {"step", "loss", "psnr", "seconds"}
@@ -51,6 +54,8 @@ class RunConfig:
     max_splats: int
     threads: int | None
     strategy: Literal["adaptive", "mcmc"] = "adaptive"
+    exposure: bool = False
+    antialiased: bool = False
     versions: dict[str, str] = field(default_factory=installed_versions)
 
 
@@ -158,6 +163,23 @@ class RunFolder:
         return self.path / "splats.safetensors"
 
     @property
+    def state_path(self) -> Path:
+        return self.path / "state.safetensors"
+
+    @property
+    def previous_state_path(self) -> Path:
+        return self.path / "state.previous.safetensors"
+
+    @property
+    def finished_path(self) -> Path:
+        return self.path / "finished"
+
+    @property
+    def finished(self) -> bool:
+        """Whether its training reached its end."""
+        return self.finished_path.exists()
+
+    @property
     def ply_path(self) -> Path:
         return self.path / "splats.ply"
 
@@ -196,6 +218,22 @@ class RunFolder:
                 "splats.ply and --scene instead"
             )
         return RunConfig(**content)
+
+    def save_state(self, state: TrainingState) -> None:
+        """Keep everything that the next step depends on, and the state before, should this one be
+        damaged later."""
+        from splatting.checkpoint import save_state
+        from splatting.training_state import pack
+
+        if self.state_path.exists():
+            os.replace(self.state_path, self.previous_state_path)
+        save_state(self.state_path, *pack(state))
+
+    def forget_after(self, step: int) -> None:
+        """Drop metrics of steps that will be taken again."""
+        kept = [json.dumps(line) + "\n" for line in self.metrics() if line["step"] <= step]
+        with replacing(self.metrics_path) as temporary:
+            temporary.write_text("".join(kept), encoding="utf-8")
 
     def metrics(self) -> list[dict[str, Any]]:
         """The whole lines of metrics.jsonl, oldest first; empty when there is no such file."""

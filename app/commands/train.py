@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from app.runs import RunConfig, RunFolder
     from app.viewer import Viewer
     from data.scene import Scene
+    from splatting.training_state import TrainingState
 
 DEFAULT_MINUTES = 5.0
 SCORED_TRAINING_VIEWS = 50
@@ -47,12 +48,21 @@ class Command:
     """Run folder; by default the next free runs/<scene>-<kernel>-<n>."""
     no_viewer: bool = False
     """Open no page; leave when done."""
+    resume: str | None = None
+    """Continue the newest unfinished run of this scene and kernel, or the folder named here; more
+    --steps or --minutes may be given."""
+    save_every: float = 300.0
+    """Seconds of training between two saves of everything that is needed to resume."""
     train_on_all: bool = False
     """Train on the held-out photos too; writes no score."""
     exit: bool = False
     """Leave after training instead of serving the page."""
     port: int | None = None
     """Port of the page; by default the next free one from 8080."""
+    antialiased: bool = False
+    """Keep the paint of splats smaller than a pixel, for views from afar (Mip-Splatting)."""
+    exposure: bool = False
+    """Fit exposure and white balance of each training photo; scores are of the plain render."""
     max_splats: int | None = None
     """Never more splats than this."""
     threads: int | None = None
@@ -65,30 +75,47 @@ class Command:
         from rich.console import Console
 
         from app.interrupts import StopRequest
+        from app.resuming import continued, find, load_state
         from app.runs import RunFolder
         from data import load_scene
         from data.images import read_photo
         from splatting import kernels
 
-        config = resolve(self)
+        config, resumed = resolve(self), None
+        if self.resume is not None:
+            endless = self.minutes is None and self.steps is None
+            resumed = find(self.resume, config, self.out)
+            defaults = resolve(Command(self.scene))
+            config = continued(resumed, config, defaults, endless)
         console = Console(highlight=False, markup=False, soft_wrap=True)
-        scene = load_scene(self.scene, self.data_factor, self.train_on_all)
+        scene = load_scene(self.scene, config.data_factor, config.train_on_all)
         for note in scene.notes:
             console.print(note)
         viewer = None if self.no_viewer else open_viewer(scene, self, console)
         try:
             for view in scene.test:  # a broken one should not be found after the training
                 read_photo(view.image_path)
-            run = RunFolder.create(scene.name, kernels.get(self.kernel).name, self.out)
+            state = None
+            if resumed is None:
+                run = RunFolder.create(scene.name, kernels.get(self.kernel).name, self.out)
+            else:
+                run = resumed
+                state, note = load_state(run)
+                console.print(f"{note}resuming {run.path} at step {state.step if state else 0}")
+                run.forget_after(state.step if state else 0)
             run.write_config(config)
             try:
                 with StopRequest() as stop:
-                    result = train_and_save(scene, config, run, viewer, console, stop)
+                    result = train_and_save(
+                        scene, config, run, viewer, console, stop, state, self.save_every
+                    )
             except BaseException:
-                run.discard()
+                if resumed is None:
+                    run.discard()
                 raise
             if stop:
                 console.print(f"stopped at step {result.steps}; saved in {run.path}")
+                console.print(f"go on with: darb3d train {self.scene} --resume {run.path}")
                 return stop.code
             score(scene, run, result, viewer, console)
             console.print(f"saved in {run.path}")
@@ -136,6 +163,8 @@ def resolve(command: Command) -> RunConfig:
         train_on_all=command.train_on_all,
         max_splats=command.max_splats or splatting.TrainConfig.max_splats,
         threads=command.threads,
+        exposure=command.exposure,
+        antialiased=command.antialiased,
     )
 
 
@@ -158,14 +187,19 @@ def train_and_save(
     viewer: Viewer | None,
     console: Console,
     stop: StopRequest,
+    state: TrainingState | None,
+    save_every_s: float,
 ) -> Any:
-    """Train until done or stopped, then write the splats whatever ended it; the TrainResult."""
+    """Train until done or stopped, from `state` if there is one, then write splats and state
+    whatever ended it; the TrainResult."""
     import splatting
     from app.progress import TrainProgress
     from app.runs import MetricsLog
     from splatting import kernels
     from splatting.checkpoint import save_splats
     from splatting.export import save_ply
+    from splatting.training_state import initial_state
+    from splatting.training_state import progress as progress_of
     from splatting.warm_up import warm_up
 
     train_config = splatting.TrainConfig(
@@ -176,8 +210,15 @@ def train_and_save(
         seed=config.seed,
         threads=config.threads,
         max_splats=config.max_splats,
+        exposure=config.exposure,
+        antialiased=config.antialiased,
     )
     log = MetricsLog(run.metrics_path)
+
+    def save(now: TrainingState) -> None:
+        save_splats(run.splats_path, now.splats)
+        run.save_state(now)
+
     with TrainProgress(console) as progress:
 
         def report(step: int, values: dict[str, Any]) -> bool:
@@ -191,17 +232,17 @@ def train_and_save(
             console.print(f"compiled in {compiled_s:.0f} s, kept for the next time")
         if viewer:
             viewer.begin_training()
+        state = state or initial_state(scene, train_config)
         result = splatting.train(
-            scene,
-            train_config,
-            report,
-            autosave=lambda state: save_splats(run.splats_path, state.splats),
+            scene, train_config, report, state, save, autosave_every_s=save_every_s
         )
     log.close()
     if viewer:
         viewer.end_training(result)
-    save_splats(run.splats_path, result.splats)
+    save(state)
     save_ply(run.ply_path, result.splats)
+    if progress_of(state, train_config) >= 1.0:
+        run.finished_path.touch()
     return result
 
 

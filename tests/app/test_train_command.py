@@ -85,6 +85,7 @@ def test_both_files_hold_the_same_splats(trained):
 def test_nothing_half_written_is_left(trained):
     names = {path.name for path in trained[0].iterdir()}
     whole = {"config.json", "metrics.jsonl", "splats.safetensors", "splats.ply", "eval.json"}
+    whole |= {"state.safetensors", "finished"}
     assert names == whole | {"renders"}
 
 
