@@ -15,6 +15,7 @@ COMMANDS = {
     "train": "train splats on a COLMAP folder and watch them in the browser",
     "view": "show a run or a .ply in the browser",
     "eval": "score a run or a .ply on a scene's held-out photos",
+    "export": "write splats for other programs: .ply, .compressed.ply, .splat, .glb",
     "doctor": "say what is installed, what is missing and what it would give",
 }
 
@@ -31,6 +32,7 @@ examples:
   darb3d train SCENE --kernel gaussian --data-factor 2 --minutes 10
   darb3d view runs/SCENE-raised-cosine-1   look at it again
   darb3d eval runs/SCENE-raised-cosine-1 --json
+  darb3d export runs/SCENE-raised-cosine-1 -o scene.glb --bake-gaussian
 
 `darb3d COMMAND --help` explains the options of a command."""
 
@@ -39,6 +41,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0, 2 for wrong input, 130 for Ctrl-C."""
     words = sys.argv[1:] if arguments is None else arguments
     return guarded(lambda: _dispatch(words))
+
+
+def _with_value(words: list[str], flag: str, value: str) -> list[str]:
+    """`words` with `value` after a bare `flag`: argument parsers know no option of either kind."""
+    if flag not in words:
+        return words
+    place = words.index(flag) + 1
+    bare = place == len(words) or words[place].startswith("-")
+    return [*words[:place], value, *words[place:]] if bare else words
 
 
 def _dispatch(words: list[str]) -> int:
@@ -64,6 +75,8 @@ def _run_command(name: str, options: list[str]) -> int:
     import tyro
 
     module = import_module(f"app.commands.{name}")
+    if name == "train":
+        options = _with_value(options, "--resume", "newest")
     command = tyro.cli(
         module.Command,
         prog=f"darb3d {name}",

@@ -1,0 +1,98 @@
+"""Splats as glTF 2.0 with KHR_gaussian_splatting: the one standard that has a place for a kernel.
+
+One primitive of points in COLMAP's frame under a node that turns it y-up. Programs that do not know
+our kernel extension draw the standard's ellipse, that is Gaussians.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from splatting import kernels
+from splatting.splats import SH_C0, Splats
+
+_EXTENSION = "KHR_gaussian_splatting"
+_KERNEL_EXTENSION = "DARB3D_gaussian_splatting_kernel"
+_FLOAT, _POINTS, _ARRAY_BUFFER = 5126, 0, 34962
+_TYPES = {1: "SCALAR", 3: "VEC3", 4: "VEC4"}
+
+
+def save_glb(path: str | Path, splats: Splats) -> None:
+    """Write `splats` as one .glb; the file appears whole or not at all."""
+    opacity = 1.0 / (1.0 + np.exp(-splats.logit_opacities.astype(np.float64)))
+    colour = np.clip(0.5 + SH_C0 * splats.sh0, 0.0, 1.0)
+    unit = splats.quats / np.linalg.norm(splats.quats, axis=1, keepdims=True)
+    columns = {
+        "POSITION": splats.means,
+        "COLOR_0": np.concatenate([colour, opacity[:, None]], axis=1),
+        f"{_EXTENSION}:ROTATION": unit[:, [1, 2, 3, 0]],
+        f"{_EXTENSION}:SCALE": np.exp(splats.log_scales),
+        f"{_EXTENSION}:OPACITY": opacity[:, None],
+        f"{_EXTENSION}:SH_DEGREE_0_COEF_0": splats.sh0,
+    }
+    place = 0
+    for degree in range(1, splats.sh_degree + 1):
+        for k in range(2 * degree + 1):
+            columns[f"{_EXTENSION}:SH_DEGREE_{degree}_COEF_{k}"] = splats.shN[:, place]
+            place += 1
+    arrays = {name: np.ascontiguousarray(a, np.float32) for name, a in columns.items()}
+    body = b"".join(array.tobytes() for array in arrays.values())
+    text = json.dumps(_document(arrays, splats, len(body)), separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 4)
+    whole = struct.pack("<4sII", b"glTF", 2, 12 + 8 + len(text) + 8 + len(body))
+    whole += struct.pack("<I4s", len(text), b"JSON") + text
+    whole += struct.pack("<I4s", len(body), b"BIN\0") + body
+    path = Path(path)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(whole)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _document(arrays: dict[str, np.ndarray], splats: Splats, size: int) -> dict[str, Any]:
+    views, accessors, start = [], [], 0
+    for name, array in arrays.items():
+        view = {"buffer": 0, "byteOffset": start, "byteLength": array.nbytes}
+        views.append(view | {"target": _ARRAY_BUFFER})
+        accessor: dict[str, Any] = {
+            "bufferView": len(accessors),
+            "componentType": _FLOAT,
+            "count": len(array),
+            "type": _TYPES[array.shape[1]],
+        }
+        if name == "POSITION":
+            accessor |= {"min": array.min(axis=0).tolist(), "max": array.max(axis=0).tolist()}
+        accessors.append(accessor)
+        start += array.nbytes
+    how: dict[str, Any] = {"kernel": "ellipse", "colorSpace": "srgb_rec709_display"}
+    used = [_EXTENSION]
+    if splats.kernel.name != "gaussian":
+        program = kernels.describe(splats.kernel)
+        named = {"name": splats.kernel.name} | (json.loads(program) if program else {})
+        how["extensions"] = {_KERNEL_EXTENSION: named}
+        used.append(_KERNEL_EXTENSION)
+    primitive = {
+        "mode": _POINTS,
+        "attributes": {name: place for place, name in enumerate(arrays)},
+        "extensions": {_EXTENSION: how},
+    }
+    return {
+        "asset": {"version": "2.0", "generator": "Darb3D"},
+        "extensionsUsed": used,
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        # half a turn about x: COLMAP's y points down, glTF's up
+        "nodes": [{"mesh": 0, "rotation": [1.0, 0.0, 0.0, 0.0]}],
+        "meshes": [{"primitives": [primitive]}],
+        "buffers": [{"byteLength": size}],
+        "bufferViews": views,
+        "accessors": accessors,
+    }
