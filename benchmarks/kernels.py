@@ -30,7 +30,7 @@ from splatting.splats import Splats
 from splatting.training import train
 
 SAMPLES = Path(data.__file__).parent / "samples"
-SECONDS, STEPS, SPLATS = 30.0, 1200, 20_000
+SECONDS, STEPS, SPLATS = 20.0, 1200, 20_000
 RULES = ("time", "steps", "splats")
 THRICE = ("raised-cosine", "half-cosine-square", "gaussian")
 """Three seeds: the kernels of the paper's claims. The others have one."""
