@@ -42,6 +42,8 @@ _FAMILIES: dict[str, tuple[Callable[..., tuple[forms.ClosedForm, float]], dict[s
     "student-t": (forms.student_t, {"nu": (5.0, 2.0, 1000.0)}),
 }
 _own: dict[str, Kernel] = {}
+_read: dict[tuple[Path, str], tuple[int, Kernel]] = {}
+"""Kernels of files, with the time of the file: a training asks for its kernel several times."""
 
 
 def names() -> tuple[str, ...]:
@@ -141,6 +143,10 @@ def _from_file(file: str, name: str) -> Kernel:
     path = Path(file)
     if not path.is_file():
         raise UserError(f"{file}: expected a Python file with a kernel, found no file (--kernel)")
+    written = path.stat().st_mtime_ns
+    known = _read.get((path.absolute(), name))
+    if known is not None and known[0] == written:
+        return known[1]
     before = dict(_own)
     _own.pop(name, None)
     try:
@@ -158,6 +164,7 @@ def _from_file(file: str, name: str) -> Kernel:
             f"{file}: expected it to register a kernel {name!r}, found {found}; call"
             " splatting.kernels.register(name, f, support) in it"
         )
+    _read[path.absolute(), name] = (written, _own[name])
     return _own[name]
 
 

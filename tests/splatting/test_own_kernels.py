@@ -78,6 +78,7 @@ def test_a_kernel_from_a_file(tmp_path: Path) -> None:
     file.write_text(FILE)
     kernel = kernels.get(f"{file}:biweight")
     assert kernel.name == "biweight" and kernel.screen_mass == pytest.approx(4 / 6)
+    assert kernels.get(f"{file}:biweight") is kernel, "read once"
     with pytest.raises(UserError, match=r"mine.py: expected it to register a kernel 'other'"):
         kernels.get(f"{file}:other")
     with pytest.raises(UserError, match="found no file"):
