@@ -144,6 +144,8 @@ def resolve(command: Command) -> RunConfig:
         raise UserError("expected --minutes or --steps, found both; leave one out")
     if command.minutes is not None and not 0 < command.minutes < float("inf"):
         raise UserError(f"--minutes: expected a time above 0, found {command.minutes}")
+    if not command.save_every > 0:
+        raise UserError(f"--save-every: expected seconds above 0, found {command.save_every}")
     least = {"data_factor": 1, "steps": 1, "seed": 0, "max_splats": 1, "threads": 1}
     for name, lowest in least.items():
         value = getattr(command, name)

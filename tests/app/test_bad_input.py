@@ -109,6 +109,8 @@ def test_a_parameter_out_of_range(train, mini_scene):
         (("--minutes", "nan"), "--minutes"),
         (("--data-factor", 0), "--data-factor"),
         (("--threads", 0), "--threads"),
+        (("--save-every", 0), "--save-every"),
+        (("--save-every", "nan"), "--save-every"),
     ],
 )
 def test_numbers_out_of_range(flags, says):
