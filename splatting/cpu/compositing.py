@@ -1,22 +1,32 @@
 """Front-to-back compositing of tile lists, one tile of 16x16 pixels at a time.
 
-All per-pixel state of a tile lives in ONE flat float32 buffer, planes 256 apart: LLVM can then see
-that the planes do not overlap and turns the pixel loop into SIMD of whatever width the machine has.
-A splat visits only the rows inside its own extent, which are contiguous in the buffer.
+A tile is sixteen patches of 4x4 pixels, and a patch is one vector of sixteen lanes: its
+transmittance, colour and depth stay in registers while the splats that reach it pass by. Small
+splats waste few lanes that way, where rows of sixteen pixels would be mostly empty.
 
-A pixel ends BEFORE the splat that would take its transmittance below 1e-4. The loop has no branch
-for that: a finished pixel's transmittance changes sign, so that every later test fails.
+A pixel ends BEFORE the splat that would take its transmittance below 1e-4. There is no branch and
+no flag for that: the product of all 1 - alpha goes on falling behind that splat, so one comparison
+says whether a pixel is still open.
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 from numba import njit, prange
 
 from splatting.cpu import screen as s
-from splatting.cpu.falloff import falloff
+from splatting.cpu import splat_columns as sc
+from splatting.cpu.falloff import coefficients, paint
+from splatting.cpu.lane_memory import (
+    PATCH,
+    load,
+    scratch,
+    spread_at,
+    store,
+    store_rows,
+    store_rows_rgb,
+)
+from splatting.cpu.lanes import COUNT, bits, minimum, spread, trailing_zeros, where
 from splatting.cpu.threads import guarded
 
 f32 = np.float32
@@ -25,59 +35,137 @@ MAX_ALPHA = f32(0.99)
 """Of one splat at one pixel (3DGS); callers may pass another."""
 STOP = f32(1e-4)
 """Transmittance at which a pixel is finished."""
-AREA = s.TILE_AREA
-_CHECK_EVERY = 16
-"""Splats between two looks at whether the whole tile is finished."""
 TILES_AT_ONCE = 4
 """Tiles that a thread takes from the queue: small, because tiles differ in cost."""
 
-PIXEL_X, PIXEL_Y, TRANSMITTANCE = 0, AREA, 2 * AREA
-RED, GREEN, BLUE, DEPTH = 3 * AREA, 4 * AREA, 5 * AREA, 6 * AREA
+PIXEL_X, PIXEL_Y = 0, COUNT
+"""Pixel centres of a patch within it, then its state in the tile's buffer."""
+PRODUCT, TRANSMITTANCE, RED, GREEN, BLUE, DEPTH = (COUNT * k for k in range(6))
+STATE = 6 * COUNT
+"""Numbers of one patch: the product of all 1 - alpha, that of the splats that were let in, and the
+sums of w r, w g, w b, w z."""
 
 
-@njit(fastmath=True, error_model="numpy", nogil=True, cache=True)
-def _blend(buffer, start, count, program, most, x, y, a, b, c, o, q_cut, red, green, blue, depth):
-    """Lay one splat over `count` pixels of the tile from `start`."""
-    v = buffer[start:]
-    for p in range(count):
-        dx = v[p + PIXEL_X] - x
-        dy = v[p + PIXEL_Y] - y
-        q = a * dx * dx + c * dy * dy + f32(2) * b * dx * dy
-        alpha = min(o * falloff(program, q), most)
-        alpha = alpha if q <= q_cut else f32(0)
-        t = v[p + TRANSMITTANCE]
-        weight = alpha * t
-        goes_on = t - weight >= STOP
-        weight = weight if goes_on else f32(0)
-        v[p + RED] += weight * red
-        v[p + GREEN] += weight * green
-        v[p + BLUE] += weight * blue
-        v[p + DEPTH] += weight * depth
-        v[p + TRANSMITTANCE] = t - weight if goes_on else -abs(t)
+@njit(error_model="numpy", nogil=True, cache=True)
+def pixel_centres():
+    """x and y of the pixel centres of a patch, from its corner."""
+    centres = scratch(2 * COUNT)
+    for k in range(COUNT):
+        centres[PIXEL_X + k] = f32(k % PATCH) + f32(0.5)
+        centres[PIXEL_Y + k] = f32(k // PATCH) + f32(0.5)
+    return centres
 
 
-@njit(fastmath=True, error_model="numpy", nogil=True, cache=True)
-def _finished(buffer):
-    """Whether no pixel of the tile is open any more."""
-    most = f32(-1)
-    for p in range(AREA):
-        most = max(most, buffer[p + TRANSMITTANCE])
-    return most <= f32(0)
+@njit(error_model="numpy", nogil=True, cache=True)
+def corner(patch):
+    """x and y of a patch within its tile."""
+    return patch % sc.SIDE * PATCH, patch // sc.SIDE * PATCH
 
 
-@njit(inline="always")
-def span(record, tile_x, tile_y):
-    """Position relative to the tile, first row and one past the last row that the splat reaches."""
-    x = (record[s.X_WHOLE] - f32(tile_x)) + record[s.X_PART]
-    y = (record[s.Y_WHOLE] - f32(tile_y)) + record[s.Y_PART]
-    half = record[s.HALF_HEIGHT]
-    first = int(math.ceil(max(y - half - f32(0.501), f32(0))))
-    end = int(math.floor(min(y + half - f32(0.499), f32(s.TILE - 1)))) + 1
-    return x, y, first, max(end, first)
+@njit(error_model="numpy", nogil=True, cache=True)
+def _blend(program, most, columns, word, state, centres, patch, begin, painted):
+    """Lay the splats of `word` over one patch; whether any pixel of it is still open.
+
+    Bit `patch` of `painted[begin + i]` is set for each splat that paints there.
+    """
+    left, top = corner(patch)
+    x = load(centres, PIXEL_X) + f32(left)
+    y = load(centres, PIXEL_Y) + f32(top)
+    first = patch * STATE
+    product, through = load(state, first + PRODUCT), load(state, first + TRANSMITTANCE)
+    red, green = load(state, first + RED), load(state, first + GREEN)
+    blue, depth = load(state, first + BLUE), load(state, first + DEPTH)
+    still_open = True
+    while word != 0:
+        i = trailing_zeros(word)
+        word &= word - np.uint64(1)
+        dx = x - spread_at(columns, sc.X + i)
+        dy = y - spread_at(columns, sc.Y + i)
+        q = dx * spread_at(columns, sc.A + i) + dy * spread_at(columns, sc.TWO_B + i)
+        q = q * dx + dy * dy * spread_at(columns, sc.C + i)
+        alpha = minimum(paint(program, columns, sc.PAINT + i, sc.BATCH, q), most)
+        reached = q <= spread_at(columns, sc.Q_CUT + i)
+        weight = where(reached, alpha * product, f32(0))
+        product = product - weight
+        goes_on = product >= STOP
+        weight = where(goes_on, weight, f32(0))
+        through = where(goes_on, product, through)
+        red = red + weight * spread_at(columns, sc.RED + i)
+        green = green + weight * spread_at(columns, sc.GREEN + i)
+        blue = blue + weight * spread_at(columns, sc.BLUE + i)
+        depth = depth + weight * spread_at(columns, sc.DEPTH + i)
+        # no branch: whether a splat at the patch's edge paints cannot be foreseen
+        painted[begin + i] |= np.uint16((bits(reached & goes_on) != 0) << patch)
+        if bits(goes_on) == 0:
+            still_open = False
+            break
+    store(state, first + PRODUCT, product)
+    store(state, first + TRANSMITTANCE, through)
+    store(state, first + RED, red)
+    store(state, first + GREEN, green)
+    store(state, first + BLUE, blue)
+    store(state, first + DEPTH, depth)
+    return still_open
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def _open_patches(state, centres, width, height):
+    """Blank state for a tile of which `width` by `height` pixels lie in the image; the patches that
+    have any, as bits."""
+    patches = 0
+    zero = spread(f32(0))
+    for patch in range(sc.PATCHES):
+        left, top = corner(patch)
+        inside = (load(centres, PIXEL_X) < f32(width - left)) & (
+            load(centres, PIXEL_Y) < f32(height - top)
+        )
+        if bits(inside) != 0:
+            patches |= 1 << patch
+        first = patch * STATE
+        # pixels beyond the image's edge are finished from the start
+        store(state, first + PRODUCT, where(inside, f32(1), f32(0)))
+        store(state, first + TRANSMITTANCE, spread(f32(1)))
+        for plane in range(RED, STATE, COUNT):
+            store(state, first + plane, zero)
+    return patches
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def _write(state, background, rgb, transmittance, depth, tile_x, tile_y):
+    """The tile's pixels into the images."""
+    height, width = transmittance.shape
+    flat_rgb = rgb.reshape(rgb.size)
+    flat_through, flat_depth = transmittance.reshape(height * width), depth.reshape(height * width)
+    for patch in range(sc.PATCHES):
+        left, top = corner(patch)
+        left, top = left + tile_x, top + tile_y
+        if left >= width or top >= height:
+            continue
+        first = patch * STATE
+        through = load(state, first + TRANSMITTANCE)
+        red = load(state, first + RED) + through * background[0]
+        green = load(state, first + GREEN) + through * background[1]
+        blue = load(state, first + BLUE) + through * background[2]
+        if left + PATCH <= width and top + PATCH <= height:
+            place = top * width + left
+            store_rows_rgb(flat_rgb, 3 * place, 3 * width, red, green, blue)
+            store_rows(flat_through, place, width, through)
+            store_rows(flat_depth, place, width, load(state, first + DEPTH))
+            continue
+        store(state, first + RED, red)
+        store(state, first + GREEN, green)
+        store(state, first + BLUE, blue)
+        for k in range(COUNT):
+            x, y = left + k % PATCH, top + k // PATCH
+            if x < width and y < height:
+                for channel in range(3):
+                    rgb[y, x, channel] = state[first + RED + channel * COUNT + k]
+                transmittance[y, x] = state[first + TRANSMITTANCE + k]
+                depth[y, x] = state[first + DEPTH + k]
 
 
 @guarded
-@njit(parallel=True, fastmath=True, error_model="numpy", nogil=True, cache=True)
+@njit(parallel=True, error_model="numpy", nogil=True, cache=True)
 def composite(
     records,
     program,
@@ -89,57 +177,34 @@ def composite(
     rgb,
     transmittance,
     depth,
-    ends,
+    painted,
 ):
     """Draw all tiles: `rgb (h, w, 3)` over `background (3,)`, `transmittance (h, w)`, `depth (h,
     w)` = sum of w z.
 
-    `most` is the largest alpha of one splat.
-
-    `ends (tiles,)` receives where each tile's list was left, which is where the backward stops too.
+    `most` is the largest alpha of one splat. `painted (p,)` uint16 receives, for each place of the
+    tile lists, the patches in which the splat paints: all that the backward has to visit.
     """
     height, width = transmittance.shape
-    for tile in prange(len(ends)):
+    table = coefficients(program)[:1]
+    for tile in prange(len(tile_start) - 1):
         tile_x, tile_y = (tile % columns) * s.TILE, (tile // columns) * s.TILE
-        buffer = np.zeros(7 * AREA, np.float32)
-        for p in range(AREA):
-            buffer[p + PIXEL_X] = f32(p % s.TILE) + f32(0.5)
-            buffer[p + PIXEL_Y] = f32(p // s.TILE) + f32(0.5)
-            # pixels beyond the image's edge are finished from the start
-            inside = tile_x + p % s.TILE < width and tile_y + p // s.TILE < height
-            buffer[p + TRANSMITTANCE] = f32(1) if inside else f32(-1)
+        state, centres = scratch(sc.PATCHES * STATE), pixel_centres()
+        batch, words = scratch(sc.SIZE), np.zeros(sc.PATCHES, np.uint64)
+        open_patches = _open_patches(state, centres, width - tile_x, height - tile_y)
         end = tile_start[tile + 1]
-        for place in range(tile_start[tile], tile_start[tile + 1]):
-            record = records[splat_of[place]]
-            x, y, first, last = span(record, tile_x, tile_y)
-            _blend(
-                buffer,
-                first * s.TILE,
-                (last - first) * s.TILE,
-                program,
-                most,
-                x,
-                y,
-                record[s.CONIC_A],
-                record[s.CONIC_B],
-                record[s.CONIC_C],
-                record[s.OPACITY],
-                record[s.Q_CUT],
-                record[s.RED],
-                record[s.GREEN],
-                record[s.BLUE],
-                record[s.DEPTH],
-            )
-            if place % _CHECK_EVERY == _CHECK_EVERY - 1 and _finished(buffer):
-                end = place + 1
-                break
-        ends[tile] = end
-        for p in range(AREA):
-            px, py = tile_x + p % s.TILE, tile_y + p // s.TILE
-            if px < width and py < height:
-                t = abs(buffer[p + TRANSMITTANCE])
-                rgb[py, px, 0] = buffer[p + RED] + t * background[0]
-                rgb[py, px, 1] = buffer[p + GREEN] + t * background[1]
-                rgb[py, px, 2] = buffer[p + BLUE] + t * background[2]
-                transmittance[py, px] = t
-                depth[py, px] = buffer[p + DEPTH]
+        for begin in range(tile_start[tile], end, sc.BATCH):
+            count = min(sc.BATCH, end - begin)
+            painted[begin : begin + count] = 0
+            if open_patches == 0:
+                continue
+            sc.fetch(records, splat_of, begin, count, tile_x, tile_y, table, batch)
+            sc.reach(batch, count, words)
+            for patch in range(sc.PATCHES):
+                if open_patches >> patch & 1 and words[patch] != 0:
+                    word = words[patch]
+                    if not _blend(
+                        program, most, batch, word, state, centres, patch, begin, painted
+                    ):
+                        open_patches &= ~(1 << patch)
+        _write(state, background, rgb, transmittance, depth, tile_x, tile_y)

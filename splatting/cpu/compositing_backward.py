@@ -1,7 +1,8 @@
 """The backward of compositing, in the same order and with the same stops as the forward.
 
-Position and conic of a splat get their gradients from five moments of dL/dq about its centre; the
-polynomial of the kernel gives value and slope at once.
+Splat by splat, because each sums its gradients over all patches that it paints: twelve vectors of
+sums stay in registers until the last patch, then become twelve numbers. Position and conic get
+their gradients from five moments of dL/dq about the centre (see `moments`).
 """
 
 from __future__ import annotations
@@ -10,106 +11,164 @@ import numpy as np
 from numba import njit, prange
 
 from splatting.cpu import screen as s
+from splatting.cpu import splat_columns as sc
 from splatting.cpu.compositing import (
-    AREA,
-    BLUE,
-    DEPTH,
-    GREEN,
     PIXEL_X,
     PIXEL_Y,
-    RED,
     STOP,
-    TRANSMITTANCE,
-    span,
+    corner,
+    pixel_centres,
 )
-from splatting.cpu.falloff import falloff_and_slope
+from splatting.cpu.falloff import coefficients, paint_and_slope
+from splatting.cpu.lane_memory import (
+    PATCH,
+    load,
+    load_rows,
+    load_rows_rgb,
+    scratch,
+    spread_at,
+    store,
+    store_sums,
+)
+from splatting.cpu.lanes import COUNT, absolute, minimum, spread, trailing_zeros, where
 from splatting.cpu.threads import guarded
 
 f32 = np.float32
 
-REMAINING = 7 * AREA
+X, Y, PRODUCT, REMAINING, RED, GREEN, BLUE, DEPTH = (COUNT * k for k in range(8))
+STATE = 8 * COUNT
+"""Numbers of one patch: pixel centres, the product of all 1 - alpha, what the splats not yet
+visited (and the background) still contribute to sum(output * dL/d(output)), so that no second pass
+is needed, and dL/d(output)."""
 
 
-@njit(fastmath=True, error_model="numpy", nogil=True, cache=True)
-def _blend_backward(
-    buffer, start, count, program, most, x, y, a, b, c, o, q_cut, red, green, blue, depth
-):
-    """Gradients that one splat receives from `count` pixels, walking front to back as the forward
-    did.
-
-    RED .. DEPTH hold dL/d(output); REMAINING holds what the splats not yet visited (and the
-    background) still contribute to sum(output * dL/d(output)), so no second pass is needed.
-    """
-    v = buffer[start:]
-    g_xx = f32(0)
-    g_xy = f32(0)
-    g_yy = f32(0)
-    g_x = f32(0)
-    g_y = f32(0)
-    g_o = f32(0)
-    g_red = f32(0)
-    g_green = f32(0)
-    g_blue = f32(0)
-    g_depth = f32(0)
-    abs_x = f32(0)
-    abs_y = f32(0)
-    for p in range(count):
-        dx = v[p + PIXEL_X] - x
-        dy = v[p + PIXEL_Y] - y
-        along_x = a * dx + b * dy
-        along_y = b * dx + c * dy
+@njit(error_model="numpy", nogil=True, cache=True)
+def _blend_backward(program, most, columns, i, patches, state, sums, row):
+    """Gradients that splat `i` receives from the pixels of `patches`, into `sums[row], ...`."""
+    g_xx = spread(f32(0))
+    g_xy = spread(f32(0))
+    g_yy = spread(f32(0))
+    g_x = spread(f32(0))
+    g_y = spread(f32(0))
+    g_o = spread(f32(0))
+    g_red = spread(f32(0))
+    g_green = spread(f32(0))
+    g_blue = spread(f32(0))
+    g_depth = spread(f32(0))
+    abs_x = spread(f32(0))
+    abs_y = spread(f32(0))
+    while patches != 0:
+        first = trailing_zeros(patches) * STATE
+        patches &= patches - 1
+        dx = load(state, first + X) - spread_at(columns, sc.X + i)
+        dy = load(state, first + Y) - spread_at(columns, sc.Y + i)
+        along_x = dx * spread_at(columns, sc.A + i) + dy * spread_at(columns, sc.B + i)
+        along_y = dx * spread_at(columns, sc.B + i) + dy * spread_at(columns, sc.C + i)
         q = along_x * dx + along_y * dy
-        value, slope = falloff_and_slope(program, q)
-        free = o * value
-        alpha = min(free, most)
-        alpha = alpha if q <= q_cut else f32(0)
-        t = v[p + TRANSMITTANCE]
-        weight = alpha * t
-        goes_on = t - weight >= STOP
-        weight = weight if goes_on else f32(0)
-        v[p + TRANSMITTANCE] = t - weight if goes_on else -abs(t)
-        d_red, d_green, d_blue = v[p + RED], v[p + GREEN], v[p + BLUE]
-        d_depth = v[p + DEPTH]
-        d_weight = red * d_red + green * d_green + blue * d_blue + depth * d_depth
-        remaining = v[p + REMAINING] - weight * d_weight
-        v[p + REMAINING] = remaining
-        g_red += weight * d_red
-        g_green += weight * d_green
-        g_blue += weight * d_blue
-        g_depth += weight * d_depth
-        d_alpha = t * d_weight - remaining / (f32(1) - alpha)
-        d_alpha = d_alpha if weight > f32(0) else f32(0)
-        d_alpha = d_alpha if free < most else f32(0)
-        g_o += d_alpha * value
-        d_q = d_alpha * o * slope
+        free, slope = paint_and_slope(program, columns, sc.PAINT + i, sc.SLOPE + i, sc.BATCH, q)
+        reached = q <= spread_at(columns, sc.Q_CUT + i)
+        alpha = where(reached, minimum(free, most), f32(0))
+        product = load(state, first + PRODUCT)
+        weight = alpha * product
+        after = product - weight
+        store(state, first + PRODUCT, after)
+        d_red, d_green = load(state, first + RED), load(state, first + GREEN)
+        d_blue, d_depth = load(state, first + BLUE), load(state, first + DEPTH)
+        d_weight = d_red * spread_at(columns, sc.RED + i)
+        d_weight = d_weight + d_green * spread_at(columns, sc.GREEN + i)
+        d_weight = d_weight + d_blue * spread_at(columns, sc.BLUE + i)
+        d_weight = d_weight + d_depth * spread_at(columns, sc.DEPTH + i)
+        # wrong in a pixel that this splat finishes, but nobody asks that one again
+        remaining = load(state, first + REMAINING) - weight * d_weight
+        store(state, first + REMAINING, remaining)
+        still_open = after >= STOP
+        weight = where(still_open, weight, f32(0))
+        g_red = g_red + weight * d_red
+        g_green = g_green + weight * d_green
+        g_blue = g_blue + weight * d_blue
+        g_depth = g_depth + weight * d_depth
+        d_alpha = product * d_weight - remaining * (f32(1) / (f32(1) - alpha))
+        d_alpha = where(reached & still_open & (free < most), d_alpha, f32(0))
+        g_o = g_o + d_alpha * free
         # moments of d_q about the splat's centre: position and conic both follow from them
+        d_q = d_alpha * slope
         moment_x = d_q * dx
         moment_y = d_q * dy
-        g_xx += moment_x * dx
-        g_xy += moment_x * dy
-        g_yy += moment_y * dy
-        g_x += moment_x
-        g_y += moment_y
-        abs_x += abs(d_q) * abs(along_x)
-        abs_y += abs(d_q) * abs(along_y)
-    return (
-        f32(-2) * (a * g_x + b * g_y),
-        f32(-2) * (b * g_x + c * g_y),
-        g_xx,
-        f32(2) * g_xy,
-        g_yy,
-        g_o,
-        g_red,
-        g_green,
-        g_blue,
-        g_depth,
-        f32(2) * abs_x,
-        f32(2) * abs_y,
-    )
+        g_xx = g_xx + moment_x * dx
+        g_xy = g_xy + moment_x * dy
+        g_yy = g_yy + moment_y * dy
+        g_x = g_x + moment_x
+        g_y = g_y + moment_y
+        abs_x = abs_x + absolute(d_q * along_x)
+        abs_y = abs_y + absolute(d_q * along_y)
+    totals = (g_x, g_y, g_xx, g_xy, g_yy, g_o, g_red, g_green, g_blue, g_depth, abs_x, abs_y)
+    store_sums(sums, row, totals)
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def moments_to_gradients(g, record):
+    """Turn the sums of a splat's pairs `g (12,)` into gradients of its record, in place.
+
+    Sums over pixels commute with this, so it is done once a splat, not once a pair.
+    """
+    a, b, c = record[s.CONIC_A], record[s.CONIC_B], record[s.CONIC_C]
+    g_x, g_y = g[s.GRAD_X], g[s.GRAD_Y]
+    g[s.GRAD_X] = -2.0 * (a * g_x + b * g_y)
+    g[s.GRAD_Y] = -2.0 * (b * g_x + c * g_y)
+    g[s.GRAD_B] *= 2.0
+    # what is too faint to be drawn may have no opacity at all
+    g[s.GRAD_OPACITY] = g[s.GRAD_OPACITY] / record[s.OPACITY] if record[s.OPACITY] > 0 else 0.0
+    g[s.GRAD_ABS_X] *= 2.0
+    g[s.GRAD_ABS_Y] *= 2.0
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def _read(state, centres, tile_x, tile_y, rgb, transmittance, depth, d_rgb, d_alpha, d_depth):
+    """The state of a tile's patches before the first splat."""
+    height, width = transmittance.shape
+    flat = height * width
+    zero = spread(f32(0))
+    for patch in range(sc.PATCHES):
+        first = patch * STATE
+        left, top = corner(patch)
+        store(state, first + X, load(centres, PIXEL_X) + f32(left))
+        store(state, first + Y, load(centres, PIXEL_Y) + f32(top))
+        left, top = left + tile_x, top + tile_y
+        if left + PATCH <= width and top + PATCH <= height:
+            place = top * width + left
+            red, green, blue = load_rows_rgb(d_rgb.reshape(3 * flat), 3 * place, 3 * width)
+            r, g, b = load_rows_rgb(rgb.reshape(3 * flat), 3 * place, 3 * width)
+            by_depth = load_rows(d_depth.reshape(flat), place, width)
+            # rgb holds the background's share; alpha = 1 - T adds -dL/dalpha for each unit of T
+            remaining = r * red + g * green + b * blue
+            remaining = remaining + load_rows(depth.reshape(flat), place, width) * by_depth
+            remaining = remaining - load_rows(
+                transmittance.reshape(flat), place, width
+            ) * load_rows(d_alpha.reshape(flat), place, width)
+            store(state, first + PRODUCT, spread(f32(1)))
+            store(state, first + REMAINING, remaining)
+            store(state, first + RED, red)
+            store(state, first + GREEN, green)
+            store(state, first + BLUE, blue)
+            store(state, first + DEPTH, by_depth)
+            continue
+        for plane in range(PRODUCT, STATE, COUNT):
+            store(state, first + plane, zero)
+        for k in range(COUNT):
+            x, y = left + k % PATCH, top + k // PATCH
+            if x < width and y < height:
+                state[first + PRODUCT + k] = f32(1)
+                for channel in range(3):
+                    slope = d_rgb[y, x, channel]
+                    state[first + RED + channel * COUNT + k] = slope
+                    state[first + REMAINING + k] += rgb[y, x, channel] * slope
+                state[first + DEPTH + k] = d_depth[y, x]
+                state[first + REMAINING + k] += depth[y, x] * d_depth[y, x]
+                state[first + REMAINING + k] -= transmittance[y, x] * d_alpha[y, x]
 
 
 @guarded
-@njit(parallel=True, fastmath=True, error_model="numpy", nogil=True, cache=True)
+@njit(parallel=True, error_model="numpy", nogil=True, cache=True)
 def composite_backward(
     records,
     program,
@@ -118,81 +177,37 @@ def composite_backward(
     splat_of,
     pair_of,
     columns,
-    background,
     rgb,
     transmittance,
     depth,
-    ends,
+    painted,
     d_rgb,
     d_alpha,
     d_depth,
     pair_gradients,
 ):
     """One row of `pair_gradients (p, 12)` for each (tile, splat) pair, from the gradients of the
-    outputs.
+    outputs; the rows of a splat, summed, become gradients in `moments_to_gradients`.
 
-    `d_rgb (h, w, 3)`, `d_alpha (h, w)` and `d_depth (h, w)` are dL/d(output). No two tiles write
-    the same row, so nothing is locked and the sum over tiles can be taken in a fixed order
-    afterwards.
+    `d_rgb (h, w, 3)`, `d_alpha (h, w)` and `d_depth (h, w)` are dL/d(output); all images lie in
+    one piece. No two tiles write the same row, so nothing is locked and the sum over tiles can be
+    taken in a fixed order afterwards.
     """
-    height, width = transmittance.shape
-    for tile in prange(len(ends)):
+    table = coefficients(program)
+    flat = pair_gradients.reshape(pair_gradients.size)
+    for tile in prange(len(tile_start) - 1):
         tile_x, tile_y = (tile % columns) * s.TILE, (tile // columns) * s.TILE
-        buffer = np.zeros(8 * AREA, np.float32)
-        for p in range(AREA):
-            buffer[p + PIXEL_X] = f32(p % s.TILE) + f32(0.5)
-            buffer[p + PIXEL_Y] = f32(p // s.TILE) + f32(0.5)
-            buffer[p + TRANSMITTANCE] = f32(-1)
-            px, py = tile_x + p % s.TILE, tile_y + p // s.TILE
-            if px < width and py < height:
-                buffer[p + TRANSMITTANCE] = f32(1)
-                red, green, blue = d_rgb[py, px, 0], d_rgb[py, px, 1], d_rgb[py, px, 2]
-                buffer[p + RED] = red
-                buffer[p + GREEN] = green
-                buffer[p + BLUE] = blue
-                buffer[p + DEPTH] = d_depth[py, px]
-                # rgb holds the background's share; alpha = 1 - T adds -dL/dalpha for each unit of T
-                buffer[p + REMAINING] = (
-                    rgb[py, px, 0] * red
-                    + rgb[py, px, 1] * green
-                    + rgb[py, px, 2] * blue
-                    + depth[py, px] * d_depth[py, px]
-                    - transmittance[py, px] * d_alpha[py, px]
-                )
-        for place in range(tile_start[tile], ends[tile]):
-            record = records[splat_of[place]]
-            x, y, first, last = span(record, tile_x, tile_y)
-            row = pair_gradients[pair_of[place]]
-            (
-                row[s.GRAD_X],
-                row[s.GRAD_Y],
-                row[s.GRAD_A],
-                row[s.GRAD_B],
-                row[s.GRAD_C],
-                row[s.GRAD_OPACITY],
-                row[s.GRAD_RED],
-                row[s.GRAD_GREEN],
-                row[s.GRAD_BLUE],
-                row[s.GRAD_DEPTH],
-                row[s.GRAD_ABS_X],
-                row[s.GRAD_ABS_Y],
-            ) = _blend_backward(
-                buffer,
-                first * s.TILE,
-                (last - first) * s.TILE,
-                program,
-                most,
-                x,
-                y,
-                record[s.CONIC_A],
-                record[s.CONIC_B],
-                record[s.CONIC_C],
-                record[s.OPACITY],
-                record[s.Q_CUT],
-                record[s.RED],
-                record[s.GREEN],
-                record[s.BLUE],
-                record[s.DEPTH],
-            )
-        for place in range(ends[tile], tile_start[tile + 1]):
-            pair_gradients[pair_of[place], :] = f32(0)
+        state, centres, batch = scratch(sc.PATCHES * STATE), pixel_centres(), scratch(sc.SIZE)
+        _read(state, centres, tile_x, tile_y, rgb, transmittance, depth, d_rgb, d_alpha, d_depth)
+        end = tile_start[tile + 1]
+        for begin in range(tile_start[tile], end, sc.BATCH):
+            count = min(sc.BATCH, end - begin)
+            if not painted[begin : begin + count].any():
+                for i in range(begin, begin + count):
+                    pair_gradients[pair_of[i], :] = f32(0)
+                continue
+            sc.fetch(records, splat_of, begin, count, tile_x, tile_y, table, batch)
+            for i in range(count):
+                patches = np.int64(painted[begin + i])
+                row = pair_of[begin + i] * s.GRAD_WIDTH
+                _blend_backward(program, most, batch, i, patches, state, flat, row)

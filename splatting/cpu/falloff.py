@@ -1,11 +1,13 @@
-"""Evaluating a kernel's polynomial: a tuple's type selects the code, so coefficients sit in
-registers.
+"""Evaluating a kernel's polynomial on sixteen pixels: a tuple's type selects the code.
 
 `program` is `(c0, c1, ...)` in float32 for a polynomial in q. A last element that is an integer
 says what else it is: int8 one in d = sqrt(q), int16 one in sqrt(d), int32 two in q with the knot
 between them last but one. Length and last element are part of the tuple's type: each (variable,
-degree) compiles to its own straight-line Horner scheme, with no loop and no branch inside the pixel
-loop. (The tuple is flat because numba hands no nested ones to parallel loops.)
+degree) compiles to its own straight-line scheme, with no loop and no branch inside the pixel loop.
+(The tuple is flat because numba hands no nested ones to parallel loops.)
+
+The coefficients themselves come from memory, times the opacity of the splat: so alpha needs no
+product of its own, and the registers stay free for the sums of the backward.
 """
 
 from __future__ import annotations
@@ -16,18 +18,22 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
+from splatting.cpu.lane_memory import spread_at
+from splatting.cpu.lanes import maximum, square_root, where
+
 TINY = np.float32(1e-12)
+MOST_COEFFICIENTS = 20
 
 _SETUP = {
     None: "v = q",
-    types.int8: "v = sqrt(max(q, tiny))",
-    types.int16: "v = sqrt(sqrt(max(q, tiny)))",
+    types.int8: "v = square_root(maximum(q, tiny))",
+    types.int16: "v = square_root(square_root(maximum(q, tiny)))",
     types.int32: "v = q",
 }
 _CHAIN = {
     None: "",
-    types.int8: " * f32(0.5) / v",
-    types.int16: " * f32(0.25) / (v * v * v)",
+    types.int8: " * (half / v)",
+    types.int16: " * (quarter / (v * v * v))",
     types.int32: "",
 }
 """dv/dq."""
@@ -40,63 +46,88 @@ def _compiled_only() -> Any:
 # numba compares the parameters of a stub and of its code by name and annotation: so they have none
 
 
-def falloff(program, q):
-    """f(q)."""
+def coefficients(program):
+    """Coefficients of value and slope, `(2, n)`: row 1 holds i c_i, and zero for each constant."""
     return _compiled_only()
 
 
-def falloff_and_slope(program, q):
-    """(f(q), df/dq); the slope is the derivative of the polynomial itself."""
+def paint(program, table, place, stride, q):
+    """o f(q), with the coefficients of o f at `table[place + i * stride]`."""
     return _compiled_only()
 
 
-def _horner(first: int, degree: int, v: str) -> str:
-    value = f"c[{first + degree}]"
-    for i in range(degree - 1, -1, -1):
-        value = f"({value}*{v}+c[{first + i}])"
-    return value
+def paint_and_slope(program, table, place, slopes, stride, q):
+    """(o f(q), o df/dq): also those of the slope at `table[slopes + i * stride]`; it is the
+    derivative of the polynomial itself."""
+    return _compiled_only()
 
 
-def _horner_slope(first: int, degree: int, v: str) -> str:
-    value = f"f32({degree})*c[{first + degree}]" if degree else "f32(0)"
-    for i in range(degree - 1, 0, -1):
-        value = f"({value}*{v}+f32({i})*c[{first + i}])"
+def layout(program: Any) -> tuple[Any, int, list[int]]:
+    """(marker, number of coefficients, first coefficient of each segment) of a program's type."""
+    marker = program[-1] if isinstance(program[-1], types.Integer) else None
+    count = len(program) - (marker is not None) - (marker == types.int32)
+    return marker, count, [0, count // 2] if marker == types.int32 else [0]
+
+
+def _scheme(first: int, last: int, place: str, v: str) -> str:
+    """Horner's scheme of the coefficients `first` to `last` after `place`."""
+    at = [f"spread_at(table, {place} + {i} * stride)" for i in range(first, last + 1)]
+    if len(at) == 1:
+        return f"({at[0]} + zero * {v})"
+    value = f"({at[-1]} * {v} + {at[-2]})"
+    for term in at[-3::-1]:
+        value = f"({value} * {v} + {term})"
     return value
 
 
 def _compile(program: Any, with_slope: bool) -> Any:
     """Source of the straight-line scheme that the type of `program` asks for."""
-    marker = program[-1] if isinstance(program[-1], types.Integer) else None
+    marker, count, firsts = layout(program)
+    size = count // len(firsts)
     lines = [_SETUP[marker]]
-    if marker == types.int32:
-        degree = (len(program) - 2) // 2 - 1
-        knot = f"c[{len(program) - 2}]"
-        # both sides are computed and one is chosen: a branch would cost the SIMD loop
-        lines += [f"w = q - {knot}", f"near = {_horner(0, degree, 'v')}"]
-        lines += [
-            f"far = {_horner(degree + 1, degree, 'w')}",
-            f"value = near if q <= {knot} else far",
-        ]
+    for segment, first in enumerate(firsts):
+        v = "v" if segment == 0 else "w"
+        if segment == 1:
+            lines += [f"knot = program[{count}]", "w = q - knot"]
+        lines += [f"value{segment} = {_scheme(first, first + size - 1, 'place', v)}"]
         if with_slope:
-            lines += [f"near_slope = {_horner_slope(0, degree, 'v')}"]
-            lines += [f"far_slope = {_horner_slope(degree + 1, degree, 'w')}"]
-            lines += [f"slope = near_slope if q <= {knot} else far_slope"]
-    else:
-        degree = len(program) - 1 - (marker is not None)
-        lines += [f"value = {_horner(0, degree, 'v')}"]
-        if with_slope:
-            lines += [f"slope = {_horner_slope(0, degree, 'v')}{_CHAIN[marker]}"]
-    body = "\n    ".join([*lines, "return value, slope" if with_slope else "return value"])
-    scope: dict[str, Any] = {"f32": np.float32, "sqrt": np.sqrt, "tiny": TINY}
-    exec(f"def run(program, q):\n    c = program\n    {body}", scope)
+            scheme = _scheme(first + 1, first + size - 1, "slopes", v) if size > 1 else "zero * v"
+            lines += [f"slope{segment} = {scheme}{_CHAIN[marker]}"]
+    if len(firsts) == 2:
+        # both sides are computed and one is chosen: a branch would cost more
+        lines += ["value0 = where(q <= knot, value0, value1)"]
+        lines += ["slope0 = where(q <= knot, slope0, slope1)"] if with_slope else []
+    body = "\n    ".join([*lines, f"return value0{', slope0' if with_slope else ''}"])
+    scope: dict[str, Any] = {"maximum": maximum, "square_root": square_root}
+    scope |= {"where": where, "spread_at": spread_at, "tiny": TINY, "zero": np.float32(0)}
+    scope |= {"half": np.float32(0.5), "quarter": np.float32(0.25)}
+    arguments = "program, table, place, slopes, stride, q"
+    if not with_slope:
+        arguments = arguments.replace(" slopes,", "")
+    exec(f"def run({arguments}):\n    {body}", scope)
     return scope["run"]
 
 
-@overload(falloff, inline="always")
-def _falloff(program, q):
+@overload(paint, inline="always")
+def _paint(program, table, place, stride, q):
     return _compile(program, with_slope=False)
 
 
-@overload(falloff_and_slope, inline="always")
-def _falloff_and_slope(program, q):
+@overload(paint_and_slope, inline="always")
+def _paint_and_slope(program, table, place, slopes, stride, q):
     return _compile(program, with_slope=True)
+
+
+@overload(coefficients)
+def _coefficients(program):
+    _, count, firsts = layout(program)
+    size = count // len(firsts)
+    lines = [f"table = np.empty((2, {count}), np.float32)"]
+    for i in range(count):
+        lines += [
+            f"table[0, {i}] = program[{i}]",
+            f"table[1, {i}] = f32({i % size}) * program[{i}]",
+        ]
+    scope: dict[str, Any] = {"np": np, "f32": np.float32}
+    exec("def run(program):\n    " + "\n    ".join([*lines, "return table"]), scope)
+    return scope["run"]

@@ -64,7 +64,8 @@ class Frame:
     tile_start: np.ndarray
     splat_of: np.ndarray
     pair_of: np.ndarray
-    ends: np.ndarray
+    painted: np.ndarray
+    """The patches of its tile in which each pair paints, as bits."""
     columns: int
     rgb: Float32[np.ndarray, "h w 3"]
     transmittance: Float32[np.ndarray, "h w"]
@@ -165,7 +166,7 @@ def forward(
         tile_start=tile_start,
         splat_of=splat_of,
         pair_of=pair_of,
-        ends=work.take("ends", (columns * rows,), np.int64),
+        painted=work.take("painted", (total,), np.uint16),
         columns=columns,
         rgb=work.take("rgb", (*shape, 3)),
         transmittance=work.take("transmittance", shape),
@@ -183,7 +184,7 @@ def forward(
             frame.rgb,
             frame.transmittance,
             frame.depth,
-            frame.ends,
+            frame.painted,
         )
     return frame
 
@@ -211,11 +212,10 @@ def backward(
             frame.splat_of,
             frame.pair_of,
             frame.columns,
-            frame.background,
             frame.rgb,
             frame.transmittance,
             frame.depth,
-            frame.ends,
+            frame.painted,
             d_rgb,
             d_alpha,
             d_depth,

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit, prange
 
 from splatting.cpu import screen as s
+from splatting.cpu.compositing_backward import moments_to_gradients
 from splatting.cpu.projection import (
     CHUNK,
     LOW_PASS_PX2,
@@ -69,6 +70,7 @@ def project_backward(
                 for k in range(s.GRAD_WIDTH):
                     g[k] += pair_gradients[pair, k]
             record = records[i]
+            moments_to_gradients(g, record)
             g_screen[j, 0], g_screen[j, 1] = g[s.GRAD_X], g[s.GRAD_Y]
             g_screen[j, 2], g_screen[j, 3] = g[s.GRAD_ABS_X], g[s.GRAD_ABS_Y]
 

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit, prange
 
 from splatting.cpu import screen as s
+from splatting.cpu.compositing_backward import moments_to_gradients
 from splatting.cpu.projection import cut_off
 from splatting.cpu.threads import guarded
 
@@ -39,9 +40,13 @@ def fill_records(means, conics, opacities, colours, table, records):
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def add_pairs(splat_of, pair_gradients, totals):
-    """Add each pair's row of `pair_gradients (p, 12)` to its splat's in `totals (n, 12)`, in
-    order."""
+def add_pairs(splat_of, pair_gradients, records, totals):
+    """Sum each splat's rows of `pair_gradients (p, 12)` in order; the gradients of its record that
+    they come to are added to `totals (n, 12)`."""
+    sums = np.zeros_like(totals)
     for pair in range(len(splat_of)):
         for k in range(s.GRAD_WIDTH):
-            totals[splat_of[pair], k] += pair_gradients[pair, k]
+            sums[splat_of[pair], k] += pair_gradients[pair, k]
+    for i in range(len(sums)):
+        moments_to_gradients(sums[i], records[i])
+        totals[i] += sums[i]

@@ -118,7 +118,7 @@ class _Rasterize(torch.autograd.Function):
         rgb = np.empty((height, width, 3), np.float32)
         ctx.drawn = np.empty((images, height, width, channels), np.float32)
         ctx.through = np.empty((images, height, width), np.float32)
-        ctx.ends = [np.empty(starts.shape[1], np.int64) for _ in range(images)]
+        ctx.painted = [np.empty(len(splats), np.uint16) for _, splats in ctx.lists]
         fourth = np.empty((height, width), np.float32)
         for first in range(0, channels, CHANNELS):
             records = _records(means2d, conics, colors, opacities, first, kernel)
@@ -136,7 +136,7 @@ class _Rasterize(torch.autograd.Function):
                         rgb,
                         ctx.through[image],
                         fourth,
-                        ctx.ends[image],
+                        ctx.painted[image],
                     )
                 both = np.concatenate([rgb, fourth[..., None]], axis=-1)
                 ctx.drawn[image, ..., chunk] = both[..., : chunk.stop - first]
@@ -171,17 +171,16 @@ class _Rasterize(torch.autograd.Function):
                         splats,
                         np.arange(len(splats)),
                         -(-width // s.TILE),
-                        _NO_COLOUR,
                         np.ascontiguousarray(drawn[..., :3]),
                         ctx.through[image],
                         np.ascontiguousarray(drawn[..., 3]),
-                        ctx.ends[image],
+                        ctx.painted[image],
                         np.ascontiguousarray(slope[..., :3]),
                         d_alpha[image] if first == 0 else none,
                         np.ascontiguousarray(slope[..., 3]),
                         rows,
                     )
-                add_pairs(splats, rows, totals)
+                add_pairs(splats, rows, records, totals)
             d_colors[:, first:last] = totals[:, s.GRAD_RED : s.GRAD_RED + last - first]
             summed += totals
 

@@ -23,14 +23,19 @@ from splatting.cpu import compositing_backward, pipeline, projection_backward, s
 from splatting.splats import PARAMETERS, Splats
 
 BACKWARD = {
-    "splatting.cpu.compositing_backward": ("_blend_backward", "composite_backward"),
+    "splatting.cpu.compositing_backward": (
+        "_blend_backward",
+        "_read",
+        "moments_to_gradients",
+    ),
     "splatting.cpu.projection_backward": ("project_backward", "_rotation_backward"),
     "splatting.cpu.spherical_harmonics": ("basis_slope",),
 }
-NOT_GRADIENTS = {"place", "i", "end", "first", "last", "px", "py", "tile_x", "tile_y"}
+NOT_GRADIENTS = {"patches"}
 """Names in those functions that count or place things."""
 
-SIZE = 20
+SIZE = 22
+"""Two tiles, the second with patches that the edge cuts."""
 
 
 def scene() -> tuple[Splats, Camera]:
@@ -94,7 +99,7 @@ class Terms(ast.NodeTransformer):
     def visit_Assign(self, node: ast.Assign) -> ast.Assign:
         name = ast.unparse(node.targets[0])
         gradient = name.startswith(("d_", "g_", "remaining")) and "[" not in name.split("(")[0]
-        written = name.startswith(("g_", "d_rotation", "d_axes", "weights", "v[p + REMAINING]"))
+        written = name.startswith(("g_", "g[", "d_rotation", "d_axes", "weights"))
         # calls only make room or start sums at zero
         if (gradient or written) and not isinstance(
             node.value, ast.Tuple | ast.IfExp | ast.Constant | ast.Call
@@ -129,22 +134,32 @@ def plain_modules(mutate: tuple[str, str, int] | None) -> tuple[dict[str, types.
         plain = types.ModuleType(name)
         plain.__dict__["__file__"] = module.__file__
         exec(compile(tree, name, "exec"), plain.__dict__)
-        plain.__dict__.update(prange=range, falloff=_falloff, falloff_and_slope=_falloff_and_slope)
+        plain.__dict__.update(prange=range)
         made[name] = plain
     harmonics = made["splatting.cpu.spherical_harmonics"]
+    loops = made["splatting.cpu.compositing_backward"]
+    loops.__dict__.update(coefficients=_coefficients, paint_and_slope=_paint_and_slope)
     made["splatting.cpu.projection_backward"].__dict__.update(
-        basis=harmonics.basis, basis_slope=harmonics.basis_slope
+        basis=harmonics.basis,
+        basis_slope=harmonics.basis_slope,
+        moments_to_gradients=loops.moments_to_gradients,
     )
     return made, hit
 
 
-def _falloff(program: tuple, q: float) -> float:
-    return float(np.polynomial.polynomial.polyval(q, program))
+def _coefficients(program: tuple) -> np.ndarray:
+    return np.array([program, np.arange(len(program)) * program], np.float32)
 
 
-def _falloff_and_slope(program: tuple, q: float) -> tuple[float, float]:
-    slope = [i * c for i, c in enumerate(program)][1:]
-    return _falloff(program, q), float(np.polynomial.polynomial.polyval(q, slope))
+def _paint_and_slope(
+    program: tuple, table: np.ndarray, place: int, slopes: int, stride: int, q: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    value, slope = (
+        np.array([table[first + i * stride] for i in range(len(program))])
+        for first in (place, slopes)
+    )
+    polynomial = np.polynomial.polynomial.polyval
+    return polynomial(q, value), polynomial(q, slope[1:])
 
 
 def gradients_with(

@@ -1,0 +1,110 @@
+"""Vectors of sixteen: what is compiled equals what the same functions do to numpy arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numba import njit
+
+from splatting.cpu import lane_memory as memory
+from splatting.cpu import lanes
+
+f32 = np.float32
+
+
+def arithmetic(array, out):
+    a, b = memory.load(array, 1), memory.load(array, 17)
+    results = (
+        a + b,
+        a - f32(0.5),
+        f32(2) * b,
+        a / b,
+        lanes.minimum(a, b),
+        lanes.maximum(a, f32(0.1)),
+        lanes.absolute(b),
+        lanes.square_root(lanes.absolute(a)),
+        lanes.where((a < b) & (b >= f32(0)), a, b),
+        lanes.where(a <= f32(0), f32(1), f32(2)),
+        lanes.spread(f32(3)),
+        a * memory.spread_at(array, 5),
+    )
+    for k in range(12):
+        memory.store(out, 16 * k, results[k])
+    memory.store_sums(out, 192, (a, b, a * b))
+    return lanes.bits(a > b), lanes.trailing_zeros(np.int64(40))
+
+
+def patches(image, plane, out_image, out_plane):
+    red, green, blue = memory.load_rows_rgb(image, 9, 30)
+    memory.store_rows_rgb(out_image, 9, 30, blue, red, green)
+    memory.store_rows(out_plane, 3, 10, memory.load_rows(plane, 2, 10))
+
+
+@pytest.fixture
+def numbers() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=64).astype(f32)
+
+
+def test_arithmetic_is_numpys(numbers) -> None:
+    compiled, plain = np.zeros(196, f32), np.zeros(196, f32)
+    assert njit(arithmetic)(numbers, compiled) == arithmetic(numbers, plain)
+    np.testing.assert_allclose(compiled, plain, rtol=1e-6, atol=1e-6)
+    a, b = numbers[1:17], numbers[17:33]
+    np.testing.assert_allclose(plain[192:195], [a.sum(), b.sum(), (a * b).sum()], rtol=1e-5)
+    assert compiled[195] == 0, "only the sums asked for are written"
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 12, 16])
+def test_sums_of_any_count(numbers, count: int) -> None:
+    @njit
+    def sums(array, out, values):
+        a = memory.load(array, 0)
+        memory.store_sums(out, 1, _scaled(a, values))
+
+    _scaled = njit(_tuples[count])
+    out = np.full(18, f32(7))
+    sums(numbers, out, f32(1))
+    expected = [numbers[:16].sum() * (k + 1) for k in range(count)]
+    np.testing.assert_allclose(out[1 : 1 + count], expected, rtol=1e-5, atol=1e-5)
+    assert out[0] == 7 and (out[1 + count :] == 7).all()
+
+
+def _tuple_of(count: int):
+    scope: dict = {"f32": f32}
+    parts = ", ".join(f"a * f32({k + 1})" for k in range(count))
+    exec(f"def made(a, values): return ({parts},)", scope)
+    return scope["made"]
+
+
+_tuples = {count: _tuple_of(count) for count in (1, 2, 5, 12, 16)}
+
+
+def test_patches_of_images() -> None:
+    image = np.arange(300, dtype=f32)
+    plane = np.arange(100, dtype=f32)
+    found = [np.zeros_like(image), np.zeros_like(plane)]
+    njit(patches)(image, plane, *found)
+    plain = [np.zeros_like(image), np.zeros_like(plane)]
+    patches(image, plane, *plain)
+    for one, other in zip(found, plain, strict=True):
+        np.testing.assert_array_equal(one, other)
+    x, y = 3, 0
+    pixel = image.reshape(10, 10, 3)[y, x]
+    np.testing.assert_array_equal(found[0].reshape(10, 10, 3)[y, x], [pixel[2], pixel[0], pixel[1]])
+
+
+def test_nan_is_never_smaller_nor_larger() -> None:
+    @njit
+    def compare(array):
+        a = memory.load(array, 0)
+        zero = f32(0)
+        return lanes.bits(a < zero), lanes.bits(a >= zero), lanes.bits(a <= a)
+
+    assert compare(np.full(16, f32(np.nan))) == (0, 0, 0)
+
+
+def test_scratch_begins_on_a_cache_line() -> None:
+    for size in (1, 16, 100, 5000):
+        array = memory.scratch(size)
+        assert len(array) == size
+        assert array.ctypes.data % 64 == 0
