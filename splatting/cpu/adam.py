@@ -1,55 +1,74 @@
-"""Adam on the splats that a view has drawn: the others have no gradient and keep their moments."""
+"""Adam on the splats that a view has drawn: the others have no gradient and keep their moments.
+
+Drawn splats mostly come in runs of neighbours in memory. A run of a parameter is one stretch of
+numbers, so sixteen of them move at a time, whatever the parameter's width.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit, prange
 
+from splatting.cpu.lane_memory import load_part, store_part
+from splatting.cpu.lanes import COUNT, absolute, square_root, where
 from splatting.cpu.threads import guarded
 
 f32 = np.float32
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-15
+CHUNK = 512
+"""Drawn splats that a thread takes at a time."""
+_LARGEST = np.finfo(np.float32).max
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _move(p, m, v, g, i, j, step, root):
-    """Row `i` of parameter `p` and its moments, from row `j` of its gradient; skipped if not
-    finite."""
-    total = f32(0)
-    for k in range(g.shape[1]):
-        total += abs(g[j, k])
-    if not np.isfinite(total):
-        return
-    b1, b2 = f32(BETA1), f32(BETA2)
-    for k in range(g.shape[1]):
-        m[i, k] = b1 * m[i, k] + (f32(1) - b1) * g[j, k]
-        v[i, k] = b2 * v[i, k] + (f32(1) - b2) * g[j, k] * g[j, k]
-        p[i, k] -= step * m[i, k] / (np.sqrt(v[i, k]) * root + f32(EPSILON))
+def _move(p, m, v, g, at, g_at, count, step, root):
+    """`count` numbers from `p[at]` on, with their moments, by the gradients from `g[g_at]` on; a
+    number whose gradient is not finite stays as it is."""
+    for k in range(0, count, COUNT):
+        slope = load_part(g, g_at + k, count - k)
+        finite = absolute(slope) <= f32(_LARGEST)
+        slope = where(finite, slope, f32(0))
+        old_m = load_part(m, at + k, count - k)
+        old_v = load_part(v, at + k, count - k)
+        old = load_part(p, at + k, count - k)
+        new_m = where(finite, old_m * f32(BETA1) + slope * f32(1 - BETA1), old_m)
+        new_v = where(finite, old_v * f32(BETA2) + slope * slope * f32(1 - BETA2), old_v)
+        moved = old - new_m * step / (square_root(new_v) * root + f32(EPSILON))
+        store_part(m, at + k, count - k, new_m)
+        store_part(v, at + k, count - k, new_v)
+        store_part(p, at + k, count - k, where(finite, moved, old))
 
 
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
 def adam(parameters, first, second, gradients, visible, rates, bias1, bias2):
-    """One step on rows `visible (v,)` of each array `(n, k)` in the tuple `parameters`.
+    """One step on rows `visible (v,)`, rising, of each array `(n, k)` in the tuple `parameters`.
 
     `first` and `second` are the moments, shaped as the parameters; `gradients` hold arrays (v, g)
     with g <= k; `rates` has one float32 for each; `bias1` and `bias2` are 1 - beta^t.
     """
     root = f32(1.0 / np.sqrt(bias2))
-    for j in prange(len(visible)):
-        for a in range(len(parameters)):
-            step = rates[a] / f32(bias1)
-            _move(
-                parameters[a],
-                first[a],
-                second[a],
-                gradients[a],
-                visible[j],
-                j,
-                step,
-                root,
-            )
+    total = len(visible)
+    for chunk in prange((total + CHUNK - 1) // CHUNK):
+        last = min((chunk + 1) * CHUNK, total)
+        row = chunk * CHUNK
+        while row < last:
+            end = row + 1
+            while end < last and visible[end] == visible[end - 1] + 1:
+                end += 1
+            for a in range(len(parameters)):
+                width, g_width = parameters[a].shape[1], gradients[a].shape[1]
+                p, g = parameters[a].reshape(-1), gradients[a].reshape(-1)
+                m, v = first[a].reshape(-1), second[a].reshape(-1)
+                step = rates[a] / f32(bias1)
+                if g_width == width:
+                    count, at = (end - row) * width, visible[row] * width
+                    _move(p, m, v, g, at, row * g_width, count, step, root)
+                else:
+                    for j in range(row, end):
+                        _move(p, m, v, g, visible[j] * width, j * g_width, g_width, step, root)
+            row = end
 
 
 def bias(step: int) -> tuple[float, float]:

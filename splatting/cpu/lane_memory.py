@@ -10,7 +10,7 @@ from numba import njit
 from numba.core import cgutils, types
 from numba.extending import overload
 
-from splatting.cpu.lanes import COUNT, FLOAT, VECTOR, intrinsic, lanes, shuffle
+from splatting.cpu.lanes import COUNT, FLOAT, VECTOR, below, intrinsic, lanes, shuffle
 
 PATCH = 4
 """Pixels along a side of a patch: one lane a pixel, row by row."""
@@ -25,6 +25,19 @@ def load(array, place):
 def store(array, place, value):
     """Write lanes to `array[place : place + 16]`."""
     array[place : place + COUNT] = value
+
+
+def load_part(array, place, count):
+    """Up to `count` numbers from `array[place]` on, zeros in the lanes beyond."""
+    part = np.zeros(COUNT, array.dtype)
+    part[: max(count, 0)] = array[place : place + min(max(count, 0), COUNT)]
+    return part
+
+
+def store_part(array, place, count, value):
+    """Write up to `count` lanes to `array[place], ...`."""
+    count = min(max(count, 0), COUNT)
+    array[place : place + count] = value[:count]
 
 
 def spread_at(array, place):
@@ -99,6 +112,50 @@ def _load(typing, array, place):
 @overload(load)
 def _load_overload(array, place):
     return lambda array, place: _load(array, place)
+
+
+def _masked(builder: Any, name: str, arguments: list[Any], result: Any) -> Any:
+    kind = ir.FunctionType(result, [argument.type for argument in arguments])
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.{name}.v16f32.p0")
+    return builder.call(function, arguments)
+
+
+_ALIGNED = ir.Constant(ir.IntType(32), 4)
+
+
+@intrinsic
+def _load_part(typing, array, place, count):
+    def code(context, builder, signature, given):
+        address = _address(context, builder, array, given[0], given[1], COUNT)
+        zeros = ir.Constant(VECTOR, [0.0] * COUNT)
+        return _masked(
+            builder, "load", [address, _ALIGNED, below(builder, given[2]), zeros], VECTOR
+        )
+
+    return lanes(array, types.intp, types.int64), code
+
+
+@overload(load_part)
+def _load_part_overload(array, place, count):
+    return lambda array, place, count: _load_part(array, np.intp(place), np.int64(count))
+
+
+@intrinsic
+def _store_part(typing, array, place, count, value):
+    def code(context, builder, signature, given):
+        address = _address(context, builder, array, given[0], given[1], COUNT)
+        arguments = [given[3], address, _ALIGNED, below(builder, given[2])]
+        _masked(builder, "store", arguments, ir.VoidType())
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, types.int64, lanes), code
+
+
+@overload(store_part)
+def _store_part_overload(array, place, count, value):
+    return lambda array, place, count, value: _store_part(
+        array, np.intp(place), np.int64(count), value
+    )
 
 
 @intrinsic

@@ -146,6 +146,11 @@ def where(chosen, a, b):
     return np.where(chosen, a, b)
 
 
+def first_lanes(count):
+    """A mask of the first `count` lanes; all from 16 on."""
+    return np.arange(COUNT) < count
+
+
 def bits(chosen):
     """A mask as the bits of an integer, lane 0 lowest."""
     return int(np.sum(np.asarray(chosen) << np.arange(COUNT)))
@@ -218,6 +223,28 @@ def _where(typing, chosen, a, b):
 @overload(where)
 def _where_overload(chosen, a, b):
     return (lambda chosen, a, b: _where(chosen, a, b)) if isinstance(chosen, Mask) else None
+
+
+def below(builder: Any, count: Any) -> Any:
+    """The mask of the lanes whose number is below the int64 `count`."""
+    kind = ir.VectorType(ir.IntType(64), COUNT)
+    nothing = ir.Constant(kind, ir.Undefined)
+    one = builder.insert_element(nothing, count, ir.Constant(_INDEX, 0))
+    numbers = ir.Constant(kind, list(range(COUNT)))
+    return builder.icmp_signed("<", numbers, shuffle(builder, one, nothing, [0] * COUNT))
+
+
+@intrinsic
+def _first_lanes(typing, count):
+    def code(context, builder, signature, given):
+        return below(builder, given[0])
+
+    return mask(types.int64), code
+
+
+@overload(first_lanes)
+def _first_lanes_overload(count):
+    return lambda count: _first_lanes(np.int64(count))
 
 
 @intrinsic

@@ -110,6 +110,7 @@ def forward(
     n = len(splats)
     packed = pack_camera(camera)
     records = work.take("records", (n, s.WIDTH))
+    boxes = work.take("boxes", (n, 4), np.int16)
     depths = work.take("depths", (n,))
     drawn = work.take("drawn", (n,), np.bool_)
     projection.project(
@@ -125,6 +126,7 @@ def forward(
         kernel.psi,
         splats.antialiased,
         records,
+        boxes,
         depths,
         drawn,
     )
@@ -144,7 +146,7 @@ def forward(
     rows = -(-camera.height // s.TILE)
     histogram = work.take("histogram", (tiles.CHUNKS, columns * rows), np.int64)
     pairs = work.take("pairs", (count,), np.int32)
-    tiles.count_tiles(records, visible, order, columns, rows, histogram, pairs)
+    tiles.count_tiles(records, boxes, visible, order, columns, histogram, pairs)
     pair_start = work.take("pair_start", (count + 1,), np.int64)
     total = tiles.pair_offsets(pairs, pair_start)
     tile_start = work.take("tile_start", (columns * rows + 1,), np.int64)
@@ -152,7 +154,7 @@ def forward(
     splat_of = work.take("splat_of", (total,), np.int32)
     pair_of = work.take("pair_of", (total,), np.int64)
     tiles.fill_tiles(
-        records, visible, order, pair_start, columns, rows, histogram, splat_of, pair_of
+        records, boxes, visible, order, pair_start, columns, histogram, splat_of, pair_of
     )
     shape = (camera.height, camera.width)
     frame = Frame(

@@ -15,6 +15,7 @@ from numba import njit, prange
 from splatting.cpu import screen as s
 from splatting.cpu.spherical_harmonics import basis
 from splatting.cpu.threads import guarded
+from splatting.cpu.tiles import tile_range
 from splatting.splats import SH_C0
 
 f32 = np.float32
@@ -103,16 +104,18 @@ def project(
     psi,
     antialiased,
     records,
+    boxes,
     depths,
     visible,
 ):
-    """Fill `records (n, 16)` and `depths (n,)` where `visible (n,)` comes out true.
+    """Fill `records (n, 16)`, `boxes (n, 4)` (tile columns and rows) and `depths (n,)` where
+    `visible (n,)` comes out true.
 
     `antialiased` keeps a splat's paint when the low-pass widens it (Mip-Splatting): its opacity is
     multiplied by the root of the ratio of the areas.
     """
     n = len(means)
-    width, height = cam[16], cam[17]
+    width, height = int(cam[16]), int(cam[17])
     for chunk in prange((n + CHUNK - 1) // CHUNK):
         r = np.empty((3, 3))
         v = np.empty((4, 3))
@@ -158,6 +161,9 @@ def project(
             ):
                 continue
             a, b, c = yy / determinant, -xy / determinant, xx / determinant
+            box = boxes[i]
+            box[0], box[1] = tile_range(u, half_width, (width + s.TILE - 1) // s.TILE)
+            box[2], box[3] = tile_range(w, half_height, (height + s.TILE - 1) // s.TILE)
             visible[i] = True
             depths[i] = z
             record = records[i]

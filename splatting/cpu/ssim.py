@@ -1,8 +1,9 @@
-"""The training loss L1 + D-SSIM, its value and its gradient in three passes over the rows.
+"""The training loss L1 + D-SSIM, its value and its gradient in two passes over the rows.
 
 SSIM (Wang et al. 2004) with the window of 3DGS: 11 taps, sigma 1.5, zeros beyond the border. A row
 of pixels is taken as one run of 3 w floats, so that a blur along x is a sum of shifted copies and a
-blur along y a sum of rows: both are straight SIMD. The gradient needs no second look at the photos,
+blur along y a sum of rows: both are straight SIMD. The blurred rows that a row needs stand in a
+ring of eleven, which stays in the second cache. The gradient needs no second look at the photos,
 because the blur is its own transpose.
 """
 
@@ -12,21 +13,24 @@ import numpy as np
 from jaxtyping import Float32
 from numba import njit, prange
 
+from splatting.cpu.lane_memory import load, load_part, store, store_part, store_sums
+from splatting.cpu.lanes import COUNT, absolute, first_lanes, spread, where
 from splatting.cpu.threads import guarded
 
 f32 = np.float32
 
 RADIUS = 5
 CHANNELS = 3
+REACH = RADIUS * CHANNELS
+RING = 2 * RADIUS + 1
+BANDS = 16
+"""Parts that the picture is cut into: fixed, so that no sum depends on the number of threads."""
 C1, C2 = f32(0.01**2), f32(0.03**2)
 
 _offsets = np.arange(-RADIUS, RADIUS + 1)
 _gaussian = np.exp(-(_offsets**2) / (2 * 1.5**2))
 TAPS = tuple(f32(g) for g in _gaussian / _gaussian.sum())
 T0, T1, T2, T3, T4, T5 = TAPS[:6]
-
-# without nnan: a NaN in the picture has to reach the loss
-_FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 
 class SsimWorkspace:
@@ -35,136 +39,155 @@ class SsimWorkspace:
     def __init__(self) -> None:
         self._buffer = np.empty(0, np.float32)
 
-    def take(self, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Five maps of blurred moments, three of blurred slopes, and two sums a row."""
-        plane = rows * columns
-        if self._buffer.size < 8 * plane + 2 * rows:
-            self._buffer = np.empty(8 * plane + 2 * rows, np.float32)
-        moments = self._buffer[: 5 * plane].reshape(5, rows, columns)
-        slopes = self._buffer[5 * plane : 8 * plane].reshape(3, rows, columns)
-        return moments, slopes, self._buffer[8 * plane : 8 * plane + 2 * rows].reshape(2, rows)
+    def take(self, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+        """Three maps of blurred slopes, flat, with RADIUS rows of zeros above and below, and two
+        sums a row."""
+        stride = padded(columns)
+        plane, border = (rows + 2 * RADIUS) * stride, RADIUS * stride
+        if self._buffer.size < 3 * plane + 2 * rows:
+            self._buffer = np.empty(3 * plane + 2 * rows, np.float32)
+        slopes = self._buffer[: 3 * plane].reshape(3, plane)
+        slopes[:, :border] = 0
+        slopes[:, plane - border :] = 0
+        return slopes, self._buffer[3 * plane : 3 * plane + 2 * rows].reshape(2, rows)
 
 
-@njit(fastmath=_FAST, error_model="numpy", nogil=True, cache=True)
-def _blur_along_x(padded, out):
-    """Blur one row; `padded` has RADIUS pixels of zeros on both sides."""
-    for x in range(len(out)):
-        out[x] = (
-            T0 * (padded[x] + padded[x + 30])
-            + T1 * (padded[x + 3] + padded[x + 27])
-            + T2 * (padded[x + 6] + padded[x + 24])
-            + T3 * (padded[x + 9] + padded[x + 21])
-            + T4 * (padded[x + 12] + padded[x + 18])
-            + T5 * padded[x + 15]
+@njit(error_model="numpy", nogil=True, cache=True)
+def padded(columns):
+    """A row's length in whole lanes."""
+    return (columns + COUNT - 1) // COUNT * COUNT
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def _blur_row(line, x):
+    """Blur along x at 16 places from `x` of a row that stands in `line` after COUNT zeros."""
+    at = x + COUNT - REACH
+    total = (load(line, at) + load(line, at + 30)) * T0
+    total = total + (load(line, at + 3) + load(line, at + 27)) * T1
+    total = total + (load(line, at + 6) + load(line, at + 24)) * T2
+    total = total + (load(line, at + 9) + load(line, at + 21)) * T3
+    total = total + (load(line, at + 12) + load(line, at + 18)) * T4
+    return total + load(line, at + 15) * T5
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def _blur_column(rows, row, x):
+    """Blur along y at 16 places from `x`; `row (11,)` says where each row begins in `rows`."""
+    total = (load(rows, row[0] + x) + load(rows, row[10] + x)) * T0
+    total = total + (load(rows, row[1] + x) + load(rows, row[9] + x)) * T1
+    total = total + (load(rows, row[2] + x) + load(rows, row[8] + x)) * T2
+    total = total + (load(rows, row[3] + x) + load(rows, row[7] + x)) * T3
+    total = total + (load(rows, row[4] + x) + load(rows, row[6] + x)) * T4
+    return total + load(rows, row[5] + x) * T5
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def _blur_moments(render, photo, y, columns, lines, rings, slot):
+    """Row `y`: p, q, p^2, q^2 and p q, blurred along x, into place `slot` of the five rings."""
+    for x in range(0, columns, COUNT):
+        p = load_part(render, y * columns + x, columns - x)
+        q = load_part(photo, y * columns + x, columns - x)
+        store(lines[0], COUNT + x, p)
+        store(lines[1], COUNT + x, q)
+        store(lines[2], COUNT + x, p * p)
+        store(lines[3], COUNT + x, q * q)
+        store(lines[4], COUNT + x, p * q)
+    for m in range(5):
+        line, ring = lines[m], rings[m]
+        for x in range(0, columns, COUNT):
+            store(ring, slot * padded(columns) + x, _blur_row(line, x))
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def _compare_row(render, photo, y, columns, rings, row, lines, sums):
+    """SSIM and L1 of row `y` into `sums (2, h)`; the slopes of SSIM by the moments into the first
+    three of `lines`."""
+    similarity, distance = spread(f32(0)), spread(f32(0))
+    for x in range(0, columns, COUNT):
+        mean_p, mean_q = _blur_column(rings[0], row, x), _blur_column(rings[1], row, x)
+        var_p = _blur_column(rings[2], row, x) - mean_p * mean_p
+        var_q = _blur_column(rings[3], row, x) - mean_q * mean_q
+        cov = _blur_column(rings[4], row, x) - mean_p * mean_q
+        above = mean_p * mean_q * f32(2) + C1
+        beside = cov * f32(2) + C2
+        below = mean_p * mean_p + mean_q * mean_q + C1
+        varied = var_p + var_q + C2
+        inverse = f32(1) / (below * varied)
+        ssim = above * beside * inverse
+        inside = first_lanes(columns - x)
+        similarity = similarity + where(inside, ssim, f32(0))
+        p = load_part(render, y * columns + x, columns - x)
+        q = load_part(photo, y * columns + x, columns - x)
+        distance = distance + absolute(p - q)
+        # by the blurred moments E[p], E[p^2] and E[p q], with the variances written out
+        by_square = ssim * below * inverse * f32(-1)
+        by_product = above * inverse * f32(2)
+        by_mean = (
+            mean_q * beside * inverse * f32(2)
+            - mean_p * ssim * varied * inverse * f32(2)
+            - mean_p * by_square * f32(2)
+            - mean_q * by_product
         )
-
-
-@njit(fastmath=_FAST, error_model="numpy", nogil=True, cache=True)
-def _blur_along_y(maps, y, out):
-    """Row `y` of `maps (h, c)` blurred along y, into `out (c,)`."""
-    if y < RADIUS or y >= len(maps) - RADIUS:
-        out[:] = f32(0)
-        for k in range(-RADIUS, RADIUS + 1):
-            if 0 <= y + k < len(maps):
-                tap = TAPS[k + RADIUS]
-                row = maps[y + k]
-                for x in range(len(out)):
-                    out[x] += tap * row[x]
-        return
-    # away from the border all eleven rows in one pass: the sum stays in registers
-    a, b, c, d, e = maps[y - 5], maps[y - 4], maps[y - 3], maps[y - 2], maps[y - 1]
-    f, g, h, i, j = maps[y + 1], maps[y + 2], maps[y + 3], maps[y + 4], maps[y + 5]
-    middle = maps[y]
-    for x in range(len(out)):
-        out[x] = (
-            T0 * (a[x] + j[x])
-            + T1 * (b[x] + i[x])
-            + T2 * (c[x] + h[x])
-            + T3 * (d[x] + g[x])
-            + T4 * (e[x] + f[x])
-            + T5 * middle[x]
-        )
+        store(lines[0], COUNT + x, where(inside, by_mean, f32(0)))
+        store(lines[1], COUNT + x, where(inside, by_square, f32(0)))
+        store(lines[2], COUNT + x, where(inside, by_product, f32(0)))
+    store_sums(sums[0], y, (similarity,))
+    store_sums(sums[1], y, (distance,))
 
 
 @guarded
-@njit(parallel=True, fastmath=_FAST, error_model="numpy", nogil=True, cache=True)
-def _blur_moments(render, photo, moments):
-    """Blur p, q, p^2, q^2 and p q along x into `moments (5, h, c)`."""
-    _, rows, columns = moments.shape
-    pad = RADIUS * CHANNELS
-    for y in prange(rows):
-        padded = np.zeros((5, columns + 2 * pad), np.float32)
-        for x in range(columns):
-            p, q = render[y, x], photo[y, x]
-            padded[0, x + pad] = p
-            padded[1, x + pad] = q
-            padded[2, x + pad] = p * p
-            padded[3, x + pad] = q * q
-            padded[4, x + pad] = p * q
-        for m in range(5):
-            _blur_along_x(padded[m], moments[m, y])
-
-
-@guarded
-@njit(parallel=True, fastmath=_FAST, error_model="numpy", nogil=True, cache=True)
-def _compare(render, photo, moments, slopes, sums):
+@njit(parallel=True, error_model="numpy", nogil=True, cache=True)
+def _compare(render, photo, columns, slopes, sums):
     """SSIM and L1 of each row into `sums (2, h)`; the slopes of SSIM by the moments, blurred along
-    x."""
-    _, rows, columns = moments.shape
-    pad = RADIUS * CHANNELS
-    for y in prange(rows):
-        blurred = np.empty((5, columns), np.float32)
-        for m in range(5):
-            _blur_along_y(moments[m], y, blurred[m])
-        padded = np.zeros((3, columns + 2 * pad), np.float32)
-        similarity = f32(0)
-        distance = f32(0)
-        for x in range(columns):
-            mean_p, mean_q = blurred[0, x], blurred[1, x]
-            var_p = blurred[2, x] - mean_p * mean_p
-            var_q = blurred[3, x] - mean_q * mean_q
-            cov = blurred[4, x] - mean_p * mean_q
-            above = f32(2) * mean_p * mean_q + C1
-            beside = f32(2) * cov + C2
-            below = mean_p * mean_p + mean_q * mean_q + C1
-            spread = var_p + var_q + C2
-            inverse = f32(1) / (below * spread)
-            ssim = above * beside * inverse
-            similarity += ssim
-            distance += abs(render[y, x] - photo[y, x])
-            # by the blurred moments E[p], E[p^2] and E[p q], with the variances written out
-            by_square = -ssim / spread
-            by_product = f32(2) * above * inverse
-            by_mean = (
-                f32(2) * mean_q * beside * inverse
-                - f32(2) * mean_p * ssim / below
-                - f32(2) * mean_p * by_square
-                - mean_q * by_product
-            )
-            padded[0, x + pad] = by_mean
-            padded[1, x + pad] = by_square
-            padded[2, x + pad] = by_product
-        sums[0, y], sums[1, y] = similarity, distance
-        for m in range(3):
-            _blur_along_x(padded[m], slopes[m, y])
+    x, into `slopes (3, (h + 10) * stride)`."""
+    rows, stride = sums.shape[1], padded(columns)
+    height = (rows + BANDS - 1) // BANDS
+    for band in prange(BANDS):
+        first, end = band * height, min((band + 1) * height, rows)
+        # zeros on both sides of a row; the last place of a ring is a row beyond the border
+        lines = np.zeros((5, padded(columns) + 3 * COUNT), np.float32)
+        rings = np.zeros((5, (RING + 1) * stride), np.float32)
+        row = np.empty(RING, np.int64)
+        known = max(first - RADIUS, 0)
+        for y in range(first, end):
+            while known < min(y + RADIUS + 1, rows):
+                _blur_moments(render, photo, known, columns, lines, rings, known % RING)
+                known += 1
+            for k in range(RING):
+                other = y + k - RADIUS
+                row[k] = (other % RING if 0 <= other < rows else RING) * stride
+            _compare_row(render, photo, y, columns, rings, row, lines, sums)
+            for m in range(3):
+                line, blurred = lines[m], slopes[m]
+                for x in range(0, columns, COUNT):
+                    store(blurred, (y + RADIUS) * stride + x, _blur_row(line, x))
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def _gradient_row(render, photo, y, columns, slopes, row, by_l1, by_ssim, gradient):
+    for x in range(0, columns, COUNT):
+        p = load_part(render, y * columns + x, columns - x)
+        q = load_part(photo, y * columns + x, columns - x)
+        similar = (
+            _blur_column(slopes[0], row, x)
+            + p * _blur_column(slopes[1], row, x) * f32(2)
+            + q * _blur_column(slopes[2], row, x)
+        )
+        side = where(p > q, f32(1), where(p < q, f32(-1), f32(0)))
+        slope = side * by_l1 + similar * by_ssim
+        store_part(gradient, y * columns + x, columns - x, slope)
 
 
 @guarded
-@njit(parallel=True, fastmath=_FAST, error_model="numpy", nogil=True, cache=True)
-def _gradient(render, photo, slopes, dssim_weight, gradient):
+@njit(parallel=True, error_model="numpy", nogil=True, cache=True)
+def _gradient(render, photo, rows, columns, slopes, dssim_weight, gradient):
     """dL/dp = (1 - w) sign(p - q) / n - w (blur(by_mean) + 2 p blur(by_square) + q
     blur(by_product)) / n."""
-    _, rows, columns = slopes.shape
     by_l1 = f32((1.0 - dssim_weight) / (rows * columns))
     by_ssim = f32(-dssim_weight / (rows * columns))
     for y in prange(rows):
-        blurred = np.empty((3, columns), np.float32)
-        for m in range(3):
-            _blur_along_y(slopes[m], y, blurred[m])
-        for x in range(columns):
-            p, q = render[y, x], photo[y, x]
-            similar = blurred[0, x] + f32(2) * p * blurred[1, x] + q * blurred[2, x]
-            gradient[y, x] = by_l1 * np.sign(p - q) + by_ssim * similar
+        row = (y + np.arange(RING)) * padded(columns)
+        _gradient_row(render, photo, y, columns, slopes, row, by_l1, by_ssim, gradient)
 
 
 def l1_dssim(
@@ -177,12 +200,11 @@ def l1_dssim(
     """Loss (1 - w) mean|p - q| + w (1 - SSIM), its two parts L1 and SSIM; dL/d(render) in
     `grad_out`."""
     rows, width, _ = render.shape
-    flat = (rows, width * CHANNELS)
-    p, q, gradient = render.reshape(flat), photo.reshape(flat), grad_out.reshape(flat)
-    moments, slopes, sums = workspace.take(*flat)
-    _blur_moments(p, q, moments)
-    _compare(p, q, moments, slopes, sums)
-    _gradient(p, q, slopes, dssim_weight, gradient)
+    columns = width * CHANNELS
+    p, q, gradient = render.reshape(-1), photo.reshape(-1), grad_out.reshape(-1)
+    slopes, sums = workspace.take(rows, columns)
+    _compare(p, q, columns, slopes, sums)
+    _gradient(p, q, rows, columns, slopes, dssim_weight, gradient)
     similarity, l1 = sums.astype(np.float64).sum(axis=1) / render.size
     loss = (1.0 - dssim_weight) * l1 + dssim_weight * (1.0 - similarity)
     return float(loss), float(l1), float(similarity)

@@ -76,12 +76,14 @@ def pair_offsets(pairs, pair_start):
     return total
 
 
-@njit(inline="always")
-def _rows(record, rows):
-    y = record[s.Y_WHOLE] + np.float64(record[s.Y_PART])
-    half = record[s.HALF_HEIGHT]
-    first = max(int(math.floor((y - half) / s.TILE)), 0)
-    return first, min(int(math.floor((y + half) / s.TILE)), rows - 1) + 1
+@njit(error_model="numpy", nogil=True, cache=True)
+def tile_range(centre, half, count):
+    """First and one-past-last of `count` tiles along an axis that have a pixel centre within
+    `half` of `centre`."""
+    # a thousandth of a pixel of slack covers rounding
+    first = int(math.ceil(centre - half - 0.501)) // s.TILE
+    last = int(math.floor(centre + half - 0.499)) // s.TILE
+    return max(first, 0), min(last + 1, count)
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -110,14 +112,12 @@ def tile_columns(a, b, c, q_cut, x, y, half_width, half_height, row, columns):
 
 
 @njit(inline="always")
-def _columns(record, row, columns):
-    x = record[s.X_WHOLE] + np.float64(record[s.X_PART])
-    half = np.float64(record[s.HALF_WIDTH])
-    first = int(math.floor((x - half) / s.TILE))
-    end = int(math.floor((x + half) / s.TILE)) + 1
-    if end - first == 1:
-        # most splats of a dense scene: the box leaves nothing to find out
-        return max(first, 0), min(end, columns)
+def _columns(record, box, row, columns):
+    width, height = box[1] - box[0], box[3] - box[2]
+    if width <= 1 or height <= 1 or (width == 2 and height == 2):
+        # most splats: finding out costs more than the one corner in twenty that it would save, and
+        # the record, which lies anywhere in memory, need not be read
+        return np.int64(box[0]), np.int64(box[1])
     return tile_columns(
         np.float64(record[s.CONIC_A]),
         np.float64(record[s.CONIC_B]),
@@ -134,18 +134,18 @@ def _columns(record, row, columns):
 
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
-def count_tiles(records, visible, order, columns, rows, histogram, pairs):
+def count_tiles(records, boxes, visible, order, columns, histogram, pairs):
     """Tiles reached by each chunk of `order`, into `histogram (CHUNKS, tiles)`; `pairs (v,)` by
-    splat."""
+    splat. `boxes (n, 4)` are ranges of tile columns and rows (see `tile_range`)."""
     size = (len(visible) + CHUNKS - 1) // CHUNKS
     for chunk in prange(CHUNKS):
         histogram[chunk, :] = 0
         for j in range(chunk * size, min(len(visible), (chunk + 1) * size)):
-            record = records[visible[order[j]]]
+            splat = visible[order[j]]
+            box = boxes[splat]
             touched = 0
-            first_row, end_row = _rows(record, rows)
-            for row in range(first_row, end_row):
-                first, end = _columns(record, row, columns)
+            for row in range(box[2], box[3]):
+                first, end = _columns(records[splat], box, row, columns)
                 for column in range(first, end):
                     histogram[chunk, row * columns + column] += 1
                     touched += 1
@@ -168,18 +168,17 @@ def tile_offsets(histogram, tile_start):
 
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
-def fill_tiles(records, visible, order, pair_start, columns, rows, histogram, splat_of, pair_of):
+def fill_tiles(records, boxes, visible, order, pair_start, columns, histogram, splat_of, pair_of):
     """Scatter every (tile, splat) pair: `splat_of (p,)` in tile order and `pair_of (p,)`, its row
     of gradients."""
     size = (len(visible) + CHUNKS - 1) // CHUNKS
     for chunk in prange(CHUNKS):
         for j in range(chunk * size, min(len(visible), (chunk + 1) * size)):
             splat = visible[order[j]]
-            record = records[splat]
+            box = boxes[splat]
             pair = pair_start[order[j]]
-            first_row, end_row = _rows(record, rows)
-            for row in range(first_row, end_row):
-                first, end = _columns(record, row, columns)
+            for row in range(box[2], box[3]):
+                first, end = _columns(records[splat], box, row, columns)
                 for column in range(first, end):
                     tile = row * columns + column
                     place = histogram[chunk, tile]

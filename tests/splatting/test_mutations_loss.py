@@ -10,7 +10,7 @@ import numpy as np
 
 from splatting.cpu import ssim
 
-SLOPES = {"by_mean", "by_square", "by_product", "similar", "gradient[y, x]", "by_l1", "by_ssim"}
+SLOPES = {"by_mean", "by_square", "by_product", "similar", "slope", "by_l1", "by_ssim"}
 
 
 def addends(value: ast.expr) -> list[ast.expr]:
