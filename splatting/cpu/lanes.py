@@ -161,7 +161,9 @@ def trailing_zeros(word):
     return (int(word) & -int(word)).bit_length() - 1
 
 
-def _call(name: str) -> Callable[..., Any]:
+def vector_call(name: str) -> Callable[..., Any]:
+    """What emits a call of LLVM's own function `name` on lanes."""
+
     def emit(builder: Any, a: Any) -> Any:
         kind = ir.FunctionType(VECTOR, [VECTOR])
         function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v16f32")
@@ -184,8 +186,8 @@ for _operator, _symbol in (("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">="))
     )
 _define(minimum, lambda b, x, y: b.select(b.fcmp_ordered("<", x, y), x, y), lanes)
 _define(maximum, lambda b, x, y: b.select(b.fcmp_ordered(">", x, y), x, y), lanes)
-_define(absolute, _call("fabs"), lanes, count=1)
-_define(square_root, _call("sqrt"), lanes, count=1)
+_define(absolute, vector_call("fabs"), lanes, count=1)
+_define(square_root, vector_call("sqrt"), lanes, count=1)
 
 
 @intrinsic

@@ -56,6 +56,8 @@ class Frame:
     degree: int
     camera: Float64[np.ndarray, "21"]
     background: Float32[np.ndarray, "3"]
+    scales: Float32[np.ndarray, "n 3"]
+    opacities: Float32[np.ndarray, "n"]
     records: Float32[np.ndarray, "n 16"]
     visible: np.ndarray
     """Ids of the drawn splats, rising: gradients are gathered in the order that parameters lie
@@ -110,6 +112,7 @@ def forward(
     n = len(splats)
     packed = pack_camera(camera)
     records = work.take("records", (n, s.WIDTH))
+    scales, opacities = work.take("scales", (n, 3)), work.take("opacities", (n,))
     boxes = work.take("boxes", (n, 4), np.int16)
     depths = work.take("depths", (n,))
     drawn = work.take("drawn", (n,), np.bool_)
@@ -125,6 +128,8 @@ def forward(
         kernel.cutoff_table,
         kernel.psi,
         splats.antialiased,
+        scales,
+        opacities,
         records,
         boxes,
         depths,
@@ -162,6 +167,8 @@ def forward(
         degree=degree,
         camera=packed,
         background=np.asarray(background, np.float32),
+        scales=scales,
+        opacities=opacities,
         records=records,
         visible=visible,
         pair_start=pair_start,
@@ -236,9 +243,9 @@ def backward(
     )
     projection_backward.project_backward(
         splats.means,
-        splats.log_scales,
+        frame.scales,
         splats.quats,
-        splats.logit_opacities,
+        frame.opacities,
         splats.shN,
         frame.degree,
         frame.camera,

@@ -13,6 +13,9 @@ import numpy as np
 from numba import njit, prange
 
 from splatting.cpu import screen as s
+from splatting.cpu.lane_functions import exponential, logarithm
+from splatting.cpu.lane_memory import load_part, store_part
+from splatting.cpu.lanes import COUNT
 from splatting.cpu.spherical_harmonics import basis
 from splatting.cpu.threads import guarded
 from splatting.cpu.tiles import tile_range
@@ -63,9 +66,9 @@ def clamped_ray(ratio, focal, centre, size):
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def cut_off(opacity, table):
-    """q at which opacity * f(q) = 1/255, interpolated in log(255 opacity)."""
-    place = math.log(255.0 * opacity) / LOG_255 * (len(table) - 1)
+def cut_off(log_opacity, table):
+    """q at which opacity * f(q) = 1/255, interpolated in ln(255 opacity) = `log_opacity`."""
+    place = log_opacity / LOG_255 * (len(table) - 1)
     k = min(max(int(place), 0), len(table) - 2)
     return table[k] + (place - k) * (table[k + 1] - table[k])
 
@@ -89,6 +92,21 @@ def screen_covariance(m, cam, r, scales, v):
         v[1, k] = v[3, k] * scales[k]
 
 
+@njit(error_model="numpy", nogil=True, cache=True)
+def _activate(log_scales, logit_opacities, first, end, scales, opacities, log_opacities):
+    """Scales, opacities and ln(255 opacity) of the splats `first` to `end`; the last from place 0
+    on."""
+    stored, made = log_scales.reshape(-1), scales.reshape(-1)
+    for k in range(3 * first, 3 * end, COUNT):
+        count = 3 * end - k
+        store_part(made, k, count, exponential(load_part(stored, k, count)))
+    for i in range(first, end, COUNT):
+        logit = load_part(logit_opacities, i, end - i)
+        opacity = f32(1) / (exponential(logit * f32(-1)) + f32(1))
+        store_part(opacities, i, end - i, opacity)
+        store_part(log_opacities, i - first, end - i, logarithm(opacity * f32(255)))
+
+
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
 def project(
@@ -103,13 +121,15 @@ def project(
     table,
     psi,
     antialiased,
+    scales,
+    opacities,
     records,
     boxes,
     depths,
     visible,
 ):
-    """Fill `records (n, 16)`, `boxes (n, 4)` (tile columns and rows) and `depths (n,)` where
-    `visible (n,)` comes out true.
+    """Fill `scales (n, 3)` and `opacities (n,)`; also `records (n, 16)`, `boxes (n, 4)` (tile
+    columns and rows) and `depths (n,)` where `visible (n,)` comes out true.
 
     `antialiased` keeps a splat's paint when the low-pass widens it (Mip-Splatting): its opacity is
     multiplied by the root of the ratio of the areas.
@@ -119,21 +139,22 @@ def project(
     for chunk in prange((n + CHUNK - 1) // CHUNK):
         r = np.empty((3, 3))
         v = np.empty((4, 3))
-        scales = np.empty(3)
         harmonics = np.empty(15, np.float32)
-        for i in range(chunk * CHUNK, min(n, (chunk + 1) * CHUNK)):
+        log_opacities = np.empty(CHUNK, np.float32)
+        first, end = chunk * CHUNK, min(n, (chunk + 1) * CHUNK)
+        _activate(log_scales, logit_opacities, first, end, scales, opacities, log_opacities)
+        for i in range(first, end):
             visible[i] = False
             mx, my, mz = means[i, 0], means[i, 1], means[i, 2]
             x = cam[0] * mx + cam[1] * my + cam[2] * mz + cam[9]
             y = cam[3] * mx + cam[4] * my + cam[5] * mz + cam[10]
             z = cam[6] * mx + cam[7] * my + cam[8] * mz + cam[11]
-            opacity = 1.0 / (1.0 + math.exp(-np.float64(logit_opacities[i])))
+            opacity = np.float64(opacities[i])
+            log_opacity = np.float64(log_opacities[i - first])
             if not (z > NEAR and opacity >= 1.0 / 255.0):
                 continue
             rotation(quats, i, r)
-            for k in range(3):
-                scales[k] = math.exp(np.float64(log_scales[i, k]))
-            screen_covariance((x, y, z), cam, r, scales, v)
+            screen_covariance((x, y, z), cam, r, scales[i], v)
             xx = psi * (v[0, 0] ** 2 + v[0, 1] ** 2 + v[0, 2] ** 2)
             yy = psi * (v[1, 0] ** 2 + v[1, 1] ** 2 + v[1, 2] ** 2)
             xy = psi * (v[0, 0] * v[1, 0] + v[0, 1] * v[1, 1] + v[0, 2] * v[1, 2])
@@ -145,7 +166,8 @@ def project(
                 opacity *= math.sqrt(max(bare, 0.0) / determinant)
                 if not opacity >= 1.0 / 255.0:
                     continue
-            q_cut = cut_off(opacity, table)
+                log_opacity = math.log(255.0 * opacity)
+            q_cut = cut_off(log_opacity, table)
             half_width, half_height = math.sqrt(q_cut * xx), math.sqrt(q_cut * yy)
             u = cam[12] * x / z + cam[14]
             w = cam[13] * y / z + cam[15]

@@ -27,9 +27,9 @@ f32 = np.float32
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
 def project_backward(
     means,
-    log_scales,
+    scales,
     quats,
-    logit_opacities,
+    opacities,
     shN,
     degree,
     cam,
@@ -57,7 +57,6 @@ def project_backward(
     for chunk in prange((count + CHUNK - 1) // CHUNK):
         r = np.empty((3, 3))
         v = np.empty((4, 3))
-        scales = np.empty(3)
         d_rotation = np.empty((3, 3))
         d_axes = np.empty((3, 3))
         harmonics = np.empty(15, np.float32)
@@ -98,10 +97,8 @@ def project_backward(
             d_yy = -(p_ba * b + p_bb * c)
 
             length = rotation(quats, i, r)
-            for k in range(3):
-                scales[k] = math.exp(np.float64(log_scales[i, k]))
-            screen_covariance((x, y, z), cam, r, scales, v)
-            opacity = 1.0 / (1.0 + math.exp(-np.float64(logit_opacities[i])))
+            screen_covariance((x, y, z), cam, r, scales[i], v)
+            opacity = np.float64(opacities[i])
             g_logit[j] = g[s.GRAD_OPACITY] * opacity * (1.0 - opacity)
             if antialiased:
                 xx = psi * (v[0, 0] ** 2 + v[0, 1] ** 2 + v[0, 2] ** 2)
@@ -123,8 +120,8 @@ def project_backward(
             for k in range(3):
                 d_v0 = 2.0 * psi * (d_xx * v[0, k] + d_xy * v[1, k])
                 d_v1 = 2.0 * psi * (d_xy * v[0, k] + d_yy * v[1, k])
-                g_log_scales[j, k] = (d_v0 * v[2, k] + d_v1 * v[3, k]) * scales[k]
-                d_u0, d_u1 = d_v0 * scales[k], d_v1 * scales[k]
+                g_log_scales[j, k] = (d_v0 * v[2, k] + d_v1 * v[3, k]) * scales[i, k]
+                d_u0, d_u1 = d_v0 * scales[i, k], d_v1 * scales[i, k]
                 az = cam[6] * r[0, k] + cam[7] * r[1, k] + cam[8] * r[2, k]
                 # U0 = fx/z (ax - tx az), U1 = fy/z (ay - ty az)
                 d_axes[0, k] = d_u0 * fx / z

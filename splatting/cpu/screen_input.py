@@ -26,7 +26,7 @@ def fill_records(means, conics, opacities, colours, table, records):
         q_cut = -1.0
         half_width = half_height = 0.0
         if opacities[i] >= 1.0 / 255.0 and determinant > 0 and a > 0:
-            q_cut = cut_off(np.float64(opacities[i]), table)
+            q_cut = cut_off(math.log(255.0 * opacities[i]), table)
             half_width = math.sqrt(q_cut * c / determinant)
             half_height = math.sqrt(q_cut * a / determinant)
         record[s.X_WHOLE], record[s.Y_WHOLE] = math.floor(x), math.floor(y)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numba import njit
 
+from splatting.cpu import lane_functions as functions
 from splatting.cpu import lane_memory as memory
 from splatting.cpu import lanes
 
@@ -108,3 +109,26 @@ def test_scratch_begins_on_a_cache_line() -> None:
         array = memory.scratch(size)
         assert len(array) == size
         assert array.ctypes.data % 64 == 0
+
+
+@njit
+def both(x, exps, logs):
+    for i in range(0, len(x), 16):
+        memory.store(exps, i, functions.exponential(memory.load(x, i)))
+        memory.store(logs, i, functions.logarithm(memory.load(exps, i)))
+
+
+def test_exp_and_log_to_the_last_digits() -> None:
+    x = np.linspace(-87, 88, 16 * 5000).astype(f32)
+    exps, logs = np.empty_like(x), np.empty_like(x)
+    both(x, exps, logs)
+    np.testing.assert_allclose(exps, np.exp(x.astype(np.float64)), rtol=3e-7)
+    exact = np.log(exps.astype(np.float64))
+    np.testing.assert_allclose(logs, exact, rtol=3e-7, atol=1e-7)
+
+
+def test_exp_beyond_float32_stays_a_number() -> None:
+    x = np.repeat(np.array([-1e4, 1e4], f32), 8)
+    exps, logs = np.empty_like(x), np.empty_like(x)
+    both(x, exps, logs)
+    assert (exps[:8] < 2e-38).all() and (exps[8:] > 1e38).all() and np.isfinite(exps).all()
