@@ -67,6 +67,11 @@ def shuffle(builder: Any, x: Any, y: Any, chosen: list[int]) -> Any:
     return builder.shuffle_vector(x, y, ir.Constant(kind, chosen))
 
 
+def splat(number: Any) -> ir.Constant:
+    """A constant in every lane."""
+    return ir.Constant(VECTOR, [float(number)] * COUNT)
+
+
 def as_lanes(context: Any, builder: Any, value: Any, kind: Any) -> Any:
     """`value` itself, or a number in every lane."""
     if isinstance(kind, Lanes):

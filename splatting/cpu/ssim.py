@@ -2,35 +2,47 @@
 
 SSIM (Wang et al. 2004) with the window of 3DGS: 11 taps, sigma 1.5, zeros beyond the border. A row
 of pixels is taken as one run of 3 w floats, so that a blur along x is a sum of shifted copies and a
-blur along y a sum of rows: both are straight SIMD. The blurred rows that a row needs stand in a
-ring of eleven, which stays in the second cache. The gradient needs no second look at the photos,
+blur along y a sum of rows: both are straight SIMD. The gradient needs no second look at the photos,
 because the blur is its own transpose.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float32
 from numba import njit, prange
+from numba.extending import overload
 
-from splatting.cpu.lane_memory import load, load_part, store, store_part, store_sums
-from splatting.cpu.lanes import COUNT, absolute, first_lanes, spread, where
+from splatting.cpu.lane_memory import load, load_part, spread_at, store, store_part, store_sums
+from splatting.cpu.lanes import (
+    COUNT,
+    FLAGS,
+    absolute,
+    first_lanes,
+    intrinsic,
+    lanes,
+    shuffle,
+    splat,
+    spread,
+    where,
+)
 from splatting.cpu.threads import guarded
 
 f32 = np.float32
 
 RADIUS = 5
 CHANNELS = 3
-REACH = RADIUS * CHANNELS
-RING = 2 * RADIUS + 1
-BANDS = 16
-"""Parts that the picture is cut into: fixed, so that no sum depends on the number of threads."""
+ROWS = 4
+"""Rows that are blurred together: each row of the picture is then fetched for four of them."""
 C1, C2 = f32(0.01**2), f32(0.03**2)
 
 _offsets = np.arange(-RADIUS, RADIUS + 1)
 _gaussian = np.exp(-(_offsets**2) / (2 * 1.5**2))
-TAPS = tuple(f32(g) for g in _gaussian / _gaussian.sum())
-T0, T1, T2, T3, T4, T5 = TAPS[:6]
+TAPS = (_gaussian / _gaussian.sum()).astype(np.float32)
+_STAGGERED = np.concatenate([np.zeros(ROWS - 1, np.float32), TAPS, np.zeros(ROWS - 1, np.float32)])
+"""Tap of the k-th of 14 rows for the o-th of four: at 3 + k - o."""
 
 
 class SsimWorkspace:
@@ -40,16 +52,12 @@ class SsimWorkspace:
         self._buffer = np.empty(0, np.float32)
 
     def take(self, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
-        """Three maps of blurred slopes, flat, with RADIUS rows of zeros above and below, and two
-        sums a row."""
-        stride = padded(columns)
-        plane, border = (rows + 2 * RADIUS) * stride, RADIUS * stride
+        """Three maps of slopes, flat with rows in whole lanes, and two sums a row."""
+        plane = rows * padded(columns)
         if self._buffer.size < 3 * plane + 2 * rows:
             self._buffer = np.empty(3 * plane + 2 * rows, np.float32)
-        slopes = self._buffer[: 3 * plane].reshape(3, plane)
-        slopes[:, :border] = 0
-        slopes[:, plane - border :] = 0
-        return slopes, self._buffer[3 * plane : 3 * plane + 2 * rows].reshape(2, rows)
+        sums = self._buffer[3 * plane : 3 * plane + 2 * rows]
+        return self._buffer[: 3 * plane].reshape(3, plane), sums.reshape(2, rows)
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -58,56 +66,97 @@ def padded(columns):
     return (columns + COUNT - 1) // COUNT * COUNT
 
 
-@njit(error_model="numpy", nogil=True, cache=True)
-def _blur_row(line, x):
-    """Blur along x at 16 places from `x` of a row that stands in `line` after COUNT zeros."""
-    at = x + COUNT - REACH
-    total = (load(line, at) + load(line, at + 30)) * T0
-    total = total + (load(line, at + 3) + load(line, at + 27)) * T1
-    total = total + (load(line, at + 6) + load(line, at + 24)) * T2
-    total = total + (load(line, at + 9) + load(line, at + 21)) * T3
-    total = total + (load(line, at + 12) + load(line, at + 18)) * T4
-    return total + load(line, at + 15) * T5
+def blur_along_x(left, middle, right):
+    """The blur of sixteen numbers of a row, from them and the sixteen on either side."""
+    run = np.concatenate([left, middle, right])
+    shifts = COUNT + CHANNELS * _offsets
+    return sum(tap * run[k : k + COUNT] for tap, k in zip(TAPS, shifts, strict=True))
+
+
+@intrinsic
+def _blur_along_x(typing, left, middle, right):
+    def code(context, builder, signature, given):
+        left, middle, right = given
+
+        def shifted(k: int) -> Any:
+            if k < 0:
+                return shuffle(builder, left, middle, list(range(COUNT + k, 2 * COUNT + k)))
+            return shuffle(builder, middle, right, list(range(k, COUNT + k)))
+
+        total = builder.fmul(middle, splat(TAPS[RADIUS]), flags=FLAGS)
+        for k in range(1, RADIUS + 1):
+            pair = builder.fadd(shifted(-CHANNELS * k), shifted(CHANNELS * k), flags=FLAGS)
+            term = builder.fmul(pair, splat(TAPS[RADIUS + k]), flags=FLAGS)
+            total = builder.fadd(total, term, flags=FLAGS)
+        return total
+
+    return lanes(lanes, lanes, lanes), code
+
+
+@overload(blur_along_x)
+def _blur_along_x_overload(left, middle, right):
+    return lambda left, middle, right: _blur_along_x(left, middle, right)
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _blur_column(rows, row, x):
-    """Blur along y at 16 places from `x`; `row (11,)` says where each row begins in `rows`."""
-    total = (load(rows, row[0] + x) + load(rows, row[10] + x)) * T0
-    total = total + (load(rows, row[1] + x) + load(rows, row[9] + x)) * T1
-    total = total + (load(rows, row[2] + x) + load(rows, row[8] + x)) * T2
-    total = total + (load(rows, row[3] + x) + load(rows, row[7] + x)) * T3
-    total = total + (load(rows, row[4] + x) + load(rows, row[6] + x)) * T4
-    return total + load(rows, row[5] + x) * T5
+def _window(y, rows):
+    """First and past-last of the 14 rows around the group that begins at `y` which exist."""
+    return max(RADIUS - y, 0), min(rows + RADIUS - y, ROWS + 2 * RADIUS)
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _blur_moments(render, photo, y, columns, lines, rings, slot):
-    """Row `y`: p, q, p^2, q^2 and p q, blurred along x, into place `slot` of the five rings."""
+def _blur_moments(render, photo, y, rows, columns, taps, lines):
+    """p, q, p^2, q^2 and p q blurred along y for four rows from `y`: lines 4 m + o."""
+    first, end = _window(y, rows)
+    zero = spread(f32(0))
     for x in range(0, columns, COUNT):
-        p = load_part(render, y * columns + x, columns - x)
-        q = load_part(photo, y * columns + x, columns - x)
-        store(lines[0], COUNT + x, p)
-        store(lines[1], COUNT + x, q)
-        store(lines[2], COUNT + x, p * p)
-        store(lines[3], COUNT + x, q * q)
-        store(lines[4], COUNT + x, p * q)
-    for m in range(5):
-        line, ring = lines[m], rings[m]
-        for x in range(0, columns, COUNT):
-            store(ring, slot * padded(columns) + x, _blur_row(line, x))
+        p0, p1, p2, p3 = zero, zero, zero, zero
+        q0, q1, q2, q3 = zero, zero, zero, zero
+        pp0, pp1, pp2, pp3 = zero, zero, zero, zero
+        qq0, qq1, qq2, qq3 = zero, zero, zero, zero
+        pq0, pq1, pq2, pq3 = zero, zero, zero, zero
+        for k in range(first, end):
+            at = (y - RADIUS + k) * columns + x
+            p = load_part(render, at, columns - x)
+            q = load_part(photo, at, columns - x)
+            pp, qq, pq = p * p, q * q, p * q
+            t0, t1 = spread_at(taps, 3 + k), spread_at(taps, 2 + k)
+            t2, t3 = spread_at(taps, 1 + k), spread_at(taps, k)
+            p0, p1, p2, p3 = p0 + p * t0, p1 + p * t1, p2 + p * t2, p3 + p * t3
+            q0, q1, q2, q3 = q0 + q * t0, q1 + q * t1, q2 + q * t2, q3 + q * t3
+            pp0, pp1, pp2, pp3 = pp0 + pp * t0, pp1 + pp * t1, pp2 + pp * t2, pp3 + pp * t3
+            qq0, qq1, qq2, qq3 = qq0 + qq * t0, qq1 + qq * t1, qq2 + qq * t2, qq3 + qq * t3
+            pq0, pq1, pq2, pq3 = pq0 + pq * t0, pq1 + pq * t1, pq2 + pq * t2, pq3 + pq * t3
+        _store_four(lines, 0, x, p0, p1, p2, p3)
+        _store_four(lines, 4, x, q0, q1, q2, q3)
+        _store_four(lines, 8, x, pp0, pp1, pp2, pp3)
+        _store_four(lines, 12, x, qq0, qq1, qq2, qq3)
+        _store_four(lines, 16, x, pq0, pq1, pq2, pq3)
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _compare_row(render, photo, y, columns, rings, row, lines, sums):
-    """SSIM and L1 of row `y` into `sums (2, h)`; the slopes of SSIM by the moments into the first
-    three of `lines`."""
+def _store_four(lines, line, x, a, b, c, d):
+    store(lines[line], COUNT + x, a)
+    store(lines[line + 1], COUNT + x, b)
+    store(lines[line + 2], COUNT + x, c)
+    store(lines[line + 3], COUNT + x, d)
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def _blurred(line, x):
+    """Blur along x at 16 places from `x` of a line that begins with COUNT zeros."""
+    return blur_along_x(load(line, x), load(line, x + COUNT), load(line, x + 2 * COUNT))
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def _compare_row(render, photo, y, columns, lines, offset, slopes, sums):
+    """SSIM and L1 of row `y` into `sums (2, h)`, and the slopes of SSIM by the moments."""
     similarity, distance = spread(f32(0)), spread(f32(0))
     for x in range(0, columns, COUNT):
-        mean_p, mean_q = _blur_column(rings[0], row, x), _blur_column(rings[1], row, x)
-        var_p = _blur_column(rings[2], row, x) - mean_p * mean_p
-        var_q = _blur_column(rings[3], row, x) - mean_q * mean_q
-        cov = _blur_column(rings[4], row, x) - mean_p * mean_q
+        mean_p, mean_q = _blurred(lines[offset], x), _blurred(lines[4 + offset], x)
+        var_p = _blurred(lines[8 + offset], x) - mean_p * mean_p
+        var_q = _blurred(lines[12 + offset], x) - mean_q * mean_q
+        cov = _blurred(lines[16 + offset], x) - mean_p * mean_q
         above = mean_p * mean_q * f32(2) + C1
         beside = cov * f32(2) + C2
         below = mean_p * mean_p + mean_q * mean_q + C1
@@ -128,66 +177,76 @@ def _compare_row(render, photo, y, columns, rings, row, lines, sums):
             - mean_p * by_square * f32(2)
             - mean_q * by_product
         )
-        store(lines[0], COUNT + x, where(inside, by_mean, f32(0)))
-        store(lines[1], COUNT + x, where(inside, by_square, f32(0)))
-        store(lines[2], COUNT + x, where(inside, by_product, f32(0)))
+        at = y * padded(columns) + x
+        store(slopes[0], at, where(inside, by_mean, f32(0)))
+        store(slopes[1], at, where(inside, by_square, f32(0)))
+        store(slopes[2], at, where(inside, by_product, f32(0)))
     store_sums(sums[0], y, (similarity,))
     store_sums(sums[1], y, (distance,))
 
 
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
-def _compare(render, photo, columns, slopes, sums):
-    """SSIM and L1 of each row into `sums (2, h)`; the slopes of SSIM by the moments, blurred along
-    x, into `slopes (3, (h + 10) * stride)`."""
-    rows, stride = sums.shape[1], padded(columns)
-    height = (rows + BANDS - 1) // BANDS
-    for band in prange(BANDS):
-        first, end = band * height, min((band + 1) * height, rows)
-        # zeros on both sides of a row; the last place of a ring is a row beyond the border
-        lines = np.zeros((5, padded(columns) + 3 * COUNT), np.float32)
-        rings = np.zeros((5, (RING + 1) * stride), np.float32)
-        row = np.empty(RING, np.int64)
-        known = max(first - RADIUS, 0)
-        for y in range(first, end):
-            while known < min(y + RADIUS + 1, rows):
-                _blur_moments(render, photo, known, columns, lines, rings, known % RING)
-                known += 1
-            for k in range(RING):
-                other = y + k - RADIUS
-                row[k] = (other % RING if 0 <= other < rows else RING) * stride
-            _compare_row(render, photo, y, columns, rings, row, lines, sums)
-            for m in range(3):
-                line, blurred = lines[m], slopes[m]
-                for x in range(0, columns, COUNT):
-                    store(blurred, (y + RADIUS) * stride + x, _blur_row(line, x))
+def _compare(render, photo, columns, taps, slopes, sums):
+    """SSIM and L1 of each row into `sums (2, h)`; the slopes of SSIM by the three moments of p into
+    `slopes (3, h * stride)`."""
+    rows = sums.shape[1]
+    for group in prange((rows + ROWS - 1) // ROWS):
+        y = group * ROWS
+        lines = np.zeros((5 * ROWS, padded(columns) + 2 * COUNT), np.float32)
+        _blur_moments(render, photo, y, rows, columns, taps, lines)
+        for offset in range(min(ROWS, rows - y)):
+            _compare_row(render, photo, y + offset, columns, lines, offset, slopes, sums)
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _gradient_row(render, photo, y, columns, slopes, row, by_l1, by_ssim, gradient):
+def _blur_slopes(slopes, y, rows, columns, taps, lines):
+    """The three maps blurred along y for four rows from `y`: lines 4 m + o."""
+    first, end = _window(y, rows)
+    stride = padded(columns)
+    for m in range(3):
+        plane = slopes[m]
+        for x in range(0, columns, COUNT):
+            s0, s1, s2, s3 = spread(f32(0)), spread(f32(0)), spread(f32(0)), spread(f32(0))
+            for k in range(first, end):
+                value = load(plane, (y - RADIUS + k) * stride + x)
+                s0 = s0 + value * spread_at(taps, 3 + k)
+                s1 = s1 + value * spread_at(taps, 2 + k)
+                s2 = s2 + value * spread_at(taps, 1 + k)
+                s3 = s3 + value * spread_at(taps, k)
+            _store_four(lines, 4 * m, x, s0, s1, s2, s3)
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def _gradient_row(render, photo, y, columns, lines, offset, by_l1, by_ssim, gradient):
     for x in range(0, columns, COUNT):
-        p = load_part(render, y * columns + x, columns - x)
-        q = load_part(photo, y * columns + x, columns - x)
+        at = y * columns + x
+        p, q = load_part(render, at, columns - x), load_part(photo, at, columns - x)
         similar = (
-            _blur_column(slopes[0], row, x)
-            + p * _blur_column(slopes[1], row, x) * f32(2)
-            + q * _blur_column(slopes[2], row, x)
+            _blurred(lines[offset], x)
+            + p * _blurred(lines[4 + offset], x) * f32(2)
+            + q * _blurred(lines[8 + offset], x)
         )
         side = where(p > q, f32(1), where(p < q, f32(-1), f32(0)))
         slope = side * by_l1 + similar * by_ssim
-        store_part(gradient, y * columns + x, columns - x, slope)
+        store_part(gradient, at, columns - x, slope)
 
 
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
-def _gradient(render, photo, rows, columns, slopes, dssim_weight, gradient):
+def _gradient(render, photo, rows, columns, taps, slopes, dssim_weight, gradient):
     """dL/dp = (1 - w) sign(p - q) / n - w (blur(by_mean) + 2 p blur(by_square) + q
     blur(by_product)) / n."""
     by_l1 = f32((1.0 - dssim_weight) / (rows * columns))
     by_ssim = f32(-dssim_weight / (rows * columns))
-    for y in prange(rows):
-        row = (y + np.arange(RING)) * padded(columns)
-        _gradient_row(render, photo, y, columns, slopes, row, by_l1, by_ssim, gradient)
+    for group in prange((rows + ROWS - 1) // ROWS):
+        y = group * ROWS
+        lines = np.zeros((3 * ROWS, padded(columns) + 2 * COUNT), np.float32)
+        _blur_slopes(slopes, y, rows, columns, taps, lines)
+        for offset in range(min(ROWS, rows - y)):
+            _gradient_row(
+                render, photo, y + offset, columns, lines, offset, by_l1, by_ssim, gradient
+            )
 
 
 def l1_dssim(
@@ -203,8 +262,8 @@ def l1_dssim(
     columns = width * CHANNELS
     p, q, gradient = render.reshape(-1), photo.reshape(-1), grad_out.reshape(-1)
     slopes, sums = workspace.take(rows, columns)
-    _compare(p, q, columns, slopes, sums)
-    _gradient(p, q, rows, columns, slopes, dssim_weight, gradient)
+    _compare(p, q, columns, _STAGGERED, slopes, sums)
+    _gradient(p, q, rows, columns, _STAGGERED, slopes, dssim_weight, gradient)
     similarity, l1 = sums.astype(np.float64).sum(axis=1) / render.size
     loss = (1.0 - dssim_weight) * l1 + dssim_weight * (1.0 - similarity)
     return float(loss), float(l1), float(similarity)

@@ -23,6 +23,14 @@ def test_levels_halve_photo_and_camera(banana) -> None:
     np.testing.assert_allclose(full, scene.train[0].image(), atol=0.51 / 255)
 
 
+def test_no_file_is_read_after_the_start(banana, monkeypatch) -> None:
+    scene = data.load_scene(banana)
+    photos = Photos(scene.train[:1])
+    monkeypatch.setattr(type(scene.train[0]), "image", None)
+    for level in (2, 1, 0):
+        photos.take(0, level)
+
+
 def test_no_level_is_smaller_than_the_loss_can_take(banana) -> None:
     scene = data.load_scene(banana, data_factor=4)
     _, photo = Photos(scene.train[:1]).take(0, 5)
