@@ -3,7 +3,7 @@
     python -m benchmarks.step SCENE --data-factor N --splats N --kernel K --threads T [--json FILE]
 
 The splats start at the scene's points, sampled down or repeated with a jitter of half their size to
-reach the count. Everything that a step does is in `step_ms`: projection, tiles, compositing, loss,
+reach the count, and lie in memory along a curve through space, as training keeps them. Everything that a step does is in `step_ms`: projection, tiles, compositing, loss,
 backward, Adam.
 """
 
@@ -52,8 +52,10 @@ def measure(
     photos = Photos(scene.train)
     state = initial_state(scene, config)
     if count is not None:
-        state.splats = resized(state.splats, count)
-        state.moments = densification.new_moments(state.splats)
+        splats = resized(state.splats, count)
+        state.splats, state.moments = densification.reorder(
+            splats, densification.new_moments(splats)
+        )
         state.statistics = densification.ScreenStatistics.empty(count)
     warm_up(kernels.get(kernel))
     buffers = training.Buffers()
