@@ -3,8 +3,8 @@
     python -m benchmarks.step SCENE --data-factor N --splats N --kernel K --threads T [--json FILE]
 
 The splats start at the scene's points, sampled down or repeated with a jitter of half their size to
-reach the count, and lie in memory along a curve through space, as training keeps them. Everything that a step does is in `step_ms`: projection, tiles, compositing, loss,
-backward, Adam.
+reach the count, and lie in memory along a curve through space, as training keeps them. Everything
+that a step does is in `step_ms`: projection, tiles, compositing, loss, backward, Adam.
 """
 
 from __future__ import annotations

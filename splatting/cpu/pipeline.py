@@ -11,7 +11,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32
 
 from data.camera import Camera
 from splatting.cpu import (
@@ -54,7 +54,8 @@ class Frame:
 
     splats: Splats
     degree: int
-    camera: Float64[np.ndarray, "21"]
+    camera: tuple[float, ...]
+    """21 numbers, as `pack_camera` lays them out."""
     background: Float32[np.ndarray, "3"]
     scales: Float32[np.ndarray, "n 3"]
     opacities: Float32[np.ndarray, "n"]
@@ -90,18 +91,19 @@ class Gradients:
     """dL/d(x, y) on the screen in pixels, then the sums of absolute values over pixels."""
 
 
-def pack_camera(camera: Camera) -> Float64[np.ndarray, "21"]:
+def pack_camera(camera: Camera) -> tuple[float, ...]:
     """Rotation by rows (0 to 8), translation (9 to 11), fx fy cx cy, width, height, position (18
     to 20)."""
     k = camera.K
-    return np.concatenate(
+    numbers = np.concatenate(
         [
             camera.cam_from_world[:3, :3].ravel(),
             camera.cam_from_world[:3, 3],
             [k[0, 0], k[1, 1], k[0, 2], k[1, 2], camera.width, camera.height],
             camera.position_world,
         ]
-    ).astype(np.float64)
+    )
+    return tuple(numbers.astype(np.float64).tolist())
 
 
 def forward(

@@ -13,56 +13,26 @@ import numpy as np
 from numba import njit, prange
 
 from splatting.cpu import screen as s
+from splatting.cpu import screen_planes as sp
+from splatting.cpu import spherical_harmonics as sh
 from splatting.cpu.lane_functions import exponential, logarithm
 from splatting.cpu.lane_memory import load_part, store_part
 from splatting.cpu.lanes import COUNT
-from splatting.cpu.spherical_harmonics import basis
+from splatting.cpu.screen_planes import CHUNK, LOW_PASS_PX2
 from splatting.cpu.threads import guarded
 from splatting.cpu.tiles import tile_range
 from splatting.splats import SH_C0
 
 f32 = np.float32
 
-LOW_PASS_PX2 = 0.3
-"""Added to the diagonal of the screen covariance, as in 3DGS: no splat is thinner than a pixel."""
 NEAR = 0.01
 """Splats nearer than this depth are not drawn (scene units; gsplat's default)."""
-JACOBIAN_MARGIN = 0.3
-"""x/z and y/z are clamped this many half fields of view outside the image when linearising."""
 LOG_255 = math.log(255.0)
-CHUNK = 256
-"""Splats that share one scratch buffer."""
 
-
-@njit(error_model="numpy", nogil=True, cache=True)
-def rotation(quats, i, r):
-    """Rotation matrix of the normalised wxyz quaternion `i` into `r (3, 3)`; returns its length."""
-    w, x, y, z = (
-        np.float64(quats[i, 0]),
-        np.float64(quats[i, 1]),
-        np.float64(quats[i, 2]),
-        np.float64(quats[i, 3]),
-    )
-    length = math.sqrt(w * w + x * x + y * y + z * z)
-    w, x, y, z = w / length, x / length, y / length, z / length
-    r[0, 0] = 1 - 2 * (y * y + z * z)
-    r[0, 1] = 2 * (x * y - w * z)
-    r[0, 2] = 2 * (x * z + w * y)
-    r[1, 0] = 2 * (x * y + w * z)
-    r[1, 1] = 1 - 2 * (x * x + z * z)
-    r[1, 2] = 2 * (y * z - w * x)
-    r[2, 0] = 2 * (x * z - w * y)
-    r[2, 1] = 2 * (y * z + w * x)
-    r[2, 2] = 1 - 2 * (x * x + y * y)
-    return length
-
-
-@njit(error_model="numpy", nogil=True, cache=True)
-def clamped_ray(ratio, focal, centre, size):
-    """x/z held within the image plus a margin, and whether it was inside."""
-    margin = JACOBIAN_MARGIN * 0.5 * size / focal
-    low, high = -centre / focal - margin, (size - centre) / focal + margin
-    return min(max(ratio, low), high), low <= ratio <= high
+Z, U, W, XX, YY, A, B, C, SHARE, DX, DY, DZ = (sp.INPUTS + CHUNK * k for k in range(12))
+"""Depth, place on the screen, diagonal of Sigma2, conic, what anti-aliasing leaves of the opacity,
+direction from the camera."""
+PLANES = sp.INPUTS + 12 * CHUNK
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -71,25 +41,6 @@ def cut_off(log_opacity, table):
     place = log_opacity / LOG_255 * (len(table) - 1)
     k = min(max(int(place), 0), len(table) - 2)
     return table[k] + (place - k) * (table[k + 1] - table[k])
-
-
-@njit(error_model="numpy", nogil=True, cache=True)
-def screen_covariance(m, cam, r, scales, v):
-    """V = J W R S into `v (2, 3)` with U = J W R in rows 2 to 3; `cam` as `pipeline.pack_camera`
-    lays it out."""
-    x, y, z = m
-    fx, fy = cam[12], cam[13]
-    tx, _ = clamped_ray(x / z, fx, cam[14], cam[16])
-    ty, _ = clamped_ray(y / z, fy, cam[15], cam[17])
-    for k in range(3):
-        # column k of W R: the splat's axis k in camera coordinates
-        ax = cam[0] * r[0, k] + cam[1] * r[1, k] + cam[2] * r[2, k]
-        ay = cam[3] * r[0, k] + cam[4] * r[1, k] + cam[5] * r[2, k]
-        az = cam[6] * r[0, k] + cam[7] * r[1, k] + cam[8] * r[2, k]
-        v[2, k] = fx / z * (ax - tx * az)
-        v[3, k] = fy / z * (ay - ty * az)
-        v[0, k] = v[2, k] * scales[k]
-        v[1, k] = v[3, k] * scales[k]
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -105,6 +56,55 @@ def _activate(log_scales, logit_opacities, first, end, scales, opacities, log_op
         opacity = f32(1) / (exponential(logit * f32(-1)) + f32(1))
         store_part(opacities, i, end - i, opacity)
         store_part(log_opacities, i - first, end - i, logarithm(opacity * f32(255)))
+
+
+@njit(fastmath=sp.SIMD, error_model="numpy", nogil=True, cache=True)
+def _to_screen(v, cam, psi, antialiased, count):
+    """Fill the planes from those of the inputs."""
+    for k in range(count):
+        x, y, z = sp.to_camera(cam, v[sp.MX + k], v[sp.MY + k], v[sp.MZ + k])
+        j00, j01, j02, j10, j11, j12 = sp.jacobian(cam, x, y, z)
+        r00, r01, r02, r10, r11, r12, r20, r21, r22 = sp.rotation(
+            v[sp.QW + k], v[sp.QX + k], v[sp.QY + k], v[sp.QZ + k]
+        )
+        v00 = (j00 * r00 + j01 * r10 + j02 * r20) * v[sp.SX + k]
+        v01 = (j00 * r01 + j01 * r11 + j02 * r21) * v[sp.SY + k]
+        v02 = (j00 * r02 + j01 * r12 + j02 * r22) * v[sp.SZ + k]
+        v10 = (j10 * r00 + j11 * r10 + j12 * r20) * v[sp.SX + k]
+        v11 = (j10 * r01 + j11 * r11 + j12 * r21) * v[sp.SY + k]
+        v12 = (j10 * r02 + j11 * r12 + j12 * r22) * v[sp.SZ + k]
+        xx = psi * (v00 * v00 + v01 * v01 + v02 * v02)
+        yy = psi * (v10 * v10 + v11 * v11 + v12 * v12)
+        xy = psi * (v00 * v10 + v01 * v11 + v02 * v12)
+        bare = xx * yy - xy * xy
+        xx += LOW_PASS_PX2
+        yy += LOW_PASS_PX2
+        determinant = xx * yy - xy * xy
+        share = math.sqrt(max(bare, 0.0) / determinant)
+        v[SHARE + k] = share if antialiased else 1.0
+        v[Z + k] = z
+        v[U + k] = cam[12] * x / z + cam[14]
+        v[W + k] = cam[13] * y / z + cam[15]
+        v[XX + k], v[YY + k] = xx, yy
+        v[A + k], v[B + k], v[C + k] = yy / determinant, -xy / determinant, xx / determinant
+        dx, dy, dz, _ = sp.direction(cam, v[sp.MX + k], v[sp.MY + k], v[sp.MZ + k])
+        v[DX + k], v[DY + k], v[DZ + k] = dx, dy, dz
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def _colour(record, degree, h, k, sh0, shN, i):
+    """Red, green and blue of splat `i`, whose harmonics stand at place `k` of `h`."""
+    red = f32(0.5) + f32(SH_C0) * sh0[i, 0]
+    green = f32(0.5) + f32(SH_C0) * sh0[i, 1]
+    blue = f32(0.5) + f32(SH_C0) * sh0[i, 2]
+    for m in range((degree + 1) ** 2 - 1):
+        value = h[sh.BASIS + m * CHUNK + k]
+        red += value * shN[i, m, 0]
+        green += value * shN[i, m, 1]
+        blue += value * shN[i, m, 2]
+    record[s.RED] = max(red, f32(0))
+    record[s.GREEN] = max(green, f32(0))
+    record[s.BLUE] = max(blue, f32(0))
 
 
 @guarded
@@ -136,44 +136,35 @@ def project(
     """
     n = len(means)
     width, height = int(cam[16]), int(cam[17])
+    columns, rows = (width + s.TILE - 1) // s.TILE, (height + s.TILE - 1) // s.TILE
     for chunk in prange((n + CHUNK - 1) // CHUNK):
-        r = np.empty((3, 3))
-        v = np.empty((4, 3))
-        harmonics = np.empty(15, np.float32)
+        v = np.empty(PLANES)
+        h = np.empty(sh.SIZE, np.float32)
         log_opacities = np.empty(CHUNK, np.float32)
         first, end = chunk * CHUNK, min(n, (chunk + 1) * CHUNK)
         _activate(log_scales, logit_opacities, first, end, scales, opacities, log_opacities)
         for i in range(first, end):
+            sp.fill(v, i - first, means, quats, scales, i)
+        _to_screen(v, cam, psi, antialiased, end - first)
+        for k in range(end - first):
+            h[sh.X + k], h[sh.Y + k], h[sh.Z + k] = v[DX + k], v[DY + k], v[DZ + k]
+        sh.basis(degree, h, end - first)
+        for i in range(first, end):
+            k = i - first
             visible[i] = False
-            mx, my, mz = means[i, 0], means[i, 1], means[i, 2]
-            x = cam[0] * mx + cam[1] * my + cam[2] * mz + cam[9]
-            y = cam[3] * mx + cam[4] * my + cam[5] * mz + cam[10]
-            z = cam[6] * mx + cam[7] * my + cam[8] * mz + cam[11]
-            opacity = np.float64(opacities[i])
-            log_opacity = np.float64(log_opacities[i - first])
-            if not (z > NEAR and opacity >= 1.0 / 255.0):
+            opacity = opacities[i] * v[SHARE + k]
+            if not (v[Z + k] > NEAR and opacity >= 1.0 / 255.0):
                 continue
-            rotation(quats, i, r)
-            screen_covariance((x, y, z), cam, r, scales[i], v)
-            xx = psi * (v[0, 0] ** 2 + v[0, 1] ** 2 + v[0, 2] ** 2)
-            yy = psi * (v[1, 0] ** 2 + v[1, 1] ** 2 + v[1, 2] ** 2)
-            xy = psi * (v[0, 0] * v[1, 0] + v[0, 1] * v[1, 1] + v[0, 2] * v[1, 2])
-            bare = xx * yy - xy * xy
-            xx += LOW_PASS_PX2
-            yy += LOW_PASS_PX2
-            determinant = xx * yy - xy * xy
+            log_opacity = np.float64(log_opacities[k])
             if antialiased:
-                opacity *= math.sqrt(max(bare, 0.0) / determinant)
-                if not opacity >= 1.0 / 255.0:
-                    continue
                 log_opacity = math.log(255.0 * opacity)
             q_cut = cut_off(log_opacity, table)
-            half_width, half_height = math.sqrt(q_cut * xx), math.sqrt(q_cut * yy)
-            u = cam[12] * x / z + cam[14]
-            w = cam[13] * y / z + cam[15]
+            half_width, half_height = math.sqrt(q_cut * v[XX + k]), math.sqrt(q_cut * v[YY + k])
+            u, w = v[U + k], v[W + k]
             # written so that NaN and infinity fall through to the culled side
             if not (
-                determinant > 0
+                v[A + k] > 0
+                and v[C + k] > 0
                 and u + half_width > 0
                 and u - half_width < width
                 and w + half_height > 0
@@ -182,37 +173,19 @@ def project(
                 and half_height < 1e6
             ):
                 continue
-            a, b, c = yy / determinant, -xy / determinant, xx / determinant
             box = boxes[i]
-            box[0], box[1] = tile_range(u, half_width, (width + s.TILE - 1) // s.TILE)
-            box[2], box[3] = tile_range(w, half_height, (height + s.TILE - 1) // s.TILE)
+            box[0], box[1] = tile_range(u, half_width, columns)
+            box[2], box[3] = tile_range(w, half_height, rows)
             visible[i] = True
-            depths[i] = z
+            depths[i] = v[Z + k]
             record = records[i]
-            record[s.X_WHOLE], record[s.Y_WHOLE] = math.floor(u), math.floor(w)
-            record[s.X_PART], record[s.Y_PART] = u - math.floor(u), w - math.floor(w)
-            record[s.CONIC_A], record[s.CONIC_B], record[s.CONIC_C] = a, b, c
+            whole_u, whole_w = math.floor(u), math.floor(w)
+            record[s.X_WHOLE], record[s.Y_WHOLE] = whole_u, whole_w
+            record[s.X_PART], record[s.Y_PART] = u - whole_u, w - whole_w
+            record[s.CONIC_A], record[s.CONIC_B] = v[A + k], v[B + k]
+            record[s.CONIC_C] = v[C + k]
             record[s.OPACITY] = opacity
-            record[s.DEPTH] = z
+            record[s.DEPTH] = v[Z + k]
             record[s.Q_CUT] = q_cut
             record[s.HALF_WIDTH], record[s.HALF_HEIGHT] = half_width, half_height
-            red = 0.5 + SH_C0 * sh0[i, 0]
-            green = 0.5 + SH_C0 * sh0[i, 1]
-            blue = 0.5 + SH_C0 * sh0[i, 2]
-            if degree > 0:
-                dx, dy, dz = mx - cam[18], my - cam[19], mz - cam[20]
-                inverse = 1.0 / math.sqrt(dx * dx + dy * dy + dz * dz)
-                basis(
-                    degree,
-                    f32(dx * inverse),
-                    f32(dy * inverse),
-                    f32(dz * inverse),
-                    harmonics,
-                )
-                for k in range((degree + 1) ** 2 - 1):
-                    red += harmonics[k] * shN[i, k, 0]
-                    green += harmonics[k] * shN[i, k, 1]
-                    blue += harmonics[k] * shN[i, k, 2]
-            record[s.RED] = max(red, 0.0)
-            record[s.GREEN] = max(green, 0.0)
-            record[s.BLUE] = max(blue, 0.0)
+            _colour(record, degree, h, k, sh0, shN, i)

@@ -28,7 +28,13 @@ BACKWARD = {
         "_read",
         "moments_to_gradients",
     ),
-    "splatting.cpu.projection_backward": ("project_backward", "_rotation_backward"),
+    "splatting.cpu.projection_backward": (
+        "project_backward",
+        "_axis",
+        "_to_parameters",
+        "_harmonics_backward",
+        "_along_direction",
+    ),
     "splatting.cpu.spherical_harmonics": ("basis_slope",),
 }
 NOT_GRADIENTS = {"patches"}
@@ -97,15 +103,21 @@ class Terms(ast.NodeTransformer):
         return node
 
     def visit_Assign(self, node: ast.Assign) -> ast.Assign:
-        name = ast.unparse(node.targets[0])
-        gradient = name.startswith(("d_", "g_", "remaining")) and "[" not in name.split("(")[0]
-        written = name.startswith(("g_", "g[", "d_rotation", "d_axes", "weights"))
-        # calls only make room or start sums at zero
-        if (gradient or written) and not isinstance(
-            node.value, ast.Tuple | ast.IfExp | ast.Constant | ast.Call
-        ):
-            node.value = self._addends(node.value, node)
+        target = node.targets[0]
+        if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+            pairs = zip(target.elts, node.value.elts, strict=True)
+            node.value.elts = [self._assigned(t, value, node) for t, value in pairs]
+        else:
+            node.value = self._assigned(target, node.value, node)
         return node
+
+    def _assigned(self, target: ast.expr, value: ast.expr, where: ast.stmt) -> ast.expr:
+        name = ast.unparse(target)
+        gradient = name.startswith(("d_", "g_", "remaining")) and "[" not in name.split("(")[0]
+        written = name.startswith(("g_", "g[", "v[G_", "v[BY_", "h[SLOPE", "h[sh.WEIGHT"))
+        # calls only make room or start sums at zero
+        fixed = isinstance(value, ast.Tuple | ast.IfExp | ast.Constant | ast.Call)
+        return self._addends(value, where) if (gradient or written) and not fixed else value
 
 
 class Plain(ast.NodeTransformer):
@@ -140,8 +152,7 @@ def plain_modules(mutate: tuple[str, str, int] | None) -> tuple[dict[str, types.
     loops = made["splatting.cpu.compositing_backward"]
     loops.__dict__.update(coefficients=_coefficients, paint_and_slope=_paint_and_slope)
     made["splatting.cpu.projection_backward"].__dict__.update(
-        basis=harmonics.basis,
-        basis_slope=harmonics.basis_slope,
+        sh=harmonics,
         moments_to_gradients=loops.moments_to_gradients,
     )
     return made, hit
