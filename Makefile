@@ -14,7 +14,7 @@ help:
 	@echo "make demo      train the bundled scene and serve it until Ctrl-C; EXIT=1 stops after training"
 	@echo "make test      lint, types and every test"
 	@echo "make bench     the quick benchmarks, and what the long ones found"
-	@echo "make bench-full  continue the table of kernels; FOX=FOLDER adds the scene that cannot be bundled"
+	@echo "make bench-full  continue the tables of kernels and options; SCENES=FOLDER holds fox and sceaux, which cannot be bundled"
 
 install: $(STAMP)
 
@@ -44,9 +44,11 @@ bench: install
 	$(BIN)/python -m benchmarks.scaling --quick
 	$(BIN)/python -m benchmarks.kernel_cost --rounds 3
 	$(BIN)/python -m benchmarks.kernels --table
+	$(BIN)/python -m benchmarks.ablation --table
 
 bench-full: install
-	$(BIN)/python -m benchmarks.kernels $(if $(FOX),--fox '$(FOX)',--scene banana synth_room)
+	$(BIN)/python -m benchmarks.kernels $(if $(SCENES),--fox '$(SCENES)/fox',--scene banana synth_room)
+	$(BIN)/python -m benchmarks.ablation $(if $(SCENES),--scenes '$(SCENES)')
 
 clean:
 	rm -rf .venv build *.egg-info

@@ -109,24 +109,6 @@ def add_noise(splats: Splats, rate: float, radius: float, generator: np.random.G
     splats.means[shaken] += (NOISE * rate * splats.kernel.psi / radius * noise).astype(np.float32)
 
 
-def regularise(
-    splats: Splats,
-    visible: np.ndarray,
-    weight: float,
-    radius: float,
-    d_logit: np.ndarray,
-    d_log_scales: np.ndarray,
-) -> None:
-    """Add the slopes of `weight` times mean opacity and mean sigma to those of the `visible` rows,
-    in place: what is not needed fades and shrinks, and is then moved. Sigmas are those of the
-    Gaussian of the same screen mass, in scene radii."""
-    opacity = _opacity(splats.logit_opacities[visible])
-    d_logit += (weight / len(splats) * opacity * (1.0 - opacity)).astype(np.float32)
-    unit = radius * splats.kernel.mass_matched_scale
-    sigma = np.exp(splats.log_scales[visible]) / np.float32(unit)
-    d_log_scales += np.float32(weight / (3 * len(splats))) * sigma
-
-
 def _opacity(logits: np.ndarray) -> Float64[np.ndarray, "n"]:
     return 1.0 / (1.0 + np.exp(-logits.astype(np.float64)))
 

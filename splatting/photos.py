@@ -1,9 +1,10 @@
-"""The training photos, decoded before the first step and kept as bytes, with their coarser
-levels."""
+"""The training photos, decoded in the background and kept as bytes, with their coarser levels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -14,6 +15,8 @@ from data.images import area_average
 from data.scene import View
 from splatting.cpu.threads import guarded
 
+DECODERS = 2
+"""Threads that decode; the training itself wants the cores too."""
 LEAST_SIDE_PX = 60
 """No pyramid level is smaller than this: the SSIM window has 11 pixels."""
 
@@ -28,22 +31,38 @@ def _to_float(pixels, photo):
 
 
 class Photos:
-    """Photos of `views`; `take(index, level)` gives camera and picture, halved `level` times."""
+    """Photos of `views`; `take(index, level)` gives camera and picture, halved `level` times.
+
+    They are decoded in the background from the first moment on, so that training need not wait for
+    the last one before its first step. Leaving the `with` block ends that.
+    """
 
     def __init__(self, views: Sequence[View]) -> None:
         self._views = views
         self._kept: dict[tuple[int, int], UInt8[np.ndarray, "h w 3"]] = {}
-        for index, view in enumerate(views):
-            self._kept[index, 0] = _to_bytes(view.image())
+        self._pool = ThreadPoolExecutor(DECODERS)
+        self._coming = [self._pool.submit(_decode, view) for view in views]
+
+    def __enter__(self) -> Photos:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._pool.shutdown(cancel_futures=True)
 
     def __len__(self) -> int:
         return len(self._views)
 
     def take(self, index: int, level: int) -> tuple[Camera, Float32[np.ndarray, "h w 3"]]:
-        """Camera and photo (0..1) of view `index` at 1 / 2^level of the size."""
+        """Camera and photo (0..1) of view `index` at 1 / 2^level of the size; UserError for a
+        photo that cannot be read."""
         camera = self._views[index].camera
         while level and min(camera.width, camera.height) >> level < LEAST_SIDE_PX:
             level -= 1
+        if (index, 0) not in self._kept:
+            coming = self._coming[index]
+            # one that nobody has begun need not wait for its turn
+            pixels = _decode(self._views[index]) if coming.cancel() else coming.result()
+            self._kept[index, 0] = pixels
         if (index, level) not in self._kept:
             # from the bytes at hand: decoding the file again takes a hundred times as long
             whole = self._kept[index, 0]
@@ -55,5 +74,5 @@ class Photos:
         return camera.resized(pixels.shape[1], pixels.shape[0]), photo
 
 
-def _to_bytes(photo: Float32[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
-    return np.rint(np.clip(photo, 0, 1) * 255).astype(np.uint8)
+def _decode(view: View) -> UInt8[np.ndarray, "h w 3"]:
+    return np.rint(np.clip(view.image(), 0, 1) * 255).astype(np.uint8)

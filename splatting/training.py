@@ -18,7 +18,7 @@ from jaxtyping import Float32
 from data.camera import Camera
 from data.errors import UserError
 from data.scene import Scene
-from splatting import densification, mcmc
+from splatting import densification, dropout, mcmc, sparsity
 from splatting.config import TrainConfig
 from splatting.cpu import adam, pipeline, ssim
 from splatting.cpu.threads import set_threads
@@ -71,9 +71,23 @@ def train(
     if config.steps is not None and config.minutes is not None:
         raise UserError("expected --steps or --minutes, found both; give one of them")
     set_threads(config.threads)
-    photos = Photos(scene.train)
     state = state or initial_state(scene, config)
-    warm_up(state.splats.kernel)
+    with Photos(scene.train) as photos:
+        warm_up(state.splats.kernel)
+        _loop(photos, scene.radius, config, state, report, autosave, autosave_every_s)
+    return TrainResult(state.splats, state.step, state.seconds)
+
+
+def _loop(
+    photos: Photos,
+    radius: float,
+    config: TrainConfig,
+    state: TrainingState,
+    report: Report | None,
+    autosave: Callable[[TrainingState], None] | None,
+    autosave_every_s: float,
+) -> None:
+    """Steps, density control, reports and saves until the configured length is reached."""
     buffers = Buffers()
     psnr: float | None = None
     saved_at = state.seconds
@@ -82,7 +96,7 @@ def train(
         level = sum(done < until for until in config.coarse_until)
         view = _next_view(state, len(photos))
         camera, photo = photos.take(view, level)
-        loss, rgb = step(state, config, camera, photo, done, scene.radius, buffers, view)
+        loss, rgb = step(state, config, camera, photo, done, radius, buffers, view)
         if state.step % MEASURE_EVERY == 0 or psnr is None:
             error = float(np.mean((np.clip(rgb, 0, 1) - photo) ** 2))
             now = -10.0 * float(np.log10(max(error, 1e-12)))
@@ -106,7 +120,6 @@ def train(
         if autosave is not None and state.seconds - saved_at >= autosave_every_s:
             autosave(state)
             saved_at = state.seconds
-    return TrainResult(state.splats, state.step, state.seconds)
 
 
 def step(
@@ -123,7 +136,10 @@ def step(
     before it. `view` is the photo's place among the training views."""
     degree = min(config.sh_degree, sum(done >= begin for begin in config.sh_from))
     background = np.array(config.background, np.float32)
-    frame = pipeline.forward(buffers.frame, state.splats, camera, degree, background)
+    drawn = state.splats
+    if config.drop:
+        drawn = dropout.thinned(drawn, config.drop * done, state.generator)
+    frame = pipeline.forward(buffers.frame, drawn, camera, degree, background)
     d_rgb = buffers.frame.take("d_rgb", frame.rgb.shape)
     shown = frame.rgb
     if state.exposure is not None:
@@ -138,15 +154,8 @@ def step(
     rates = _rates(config, done, radius)
     if state.step % config.shN_every:
         del rates["shN"]
-    if config.strategy == "mcmc":
-        mcmc.regularise(
-            state.splats,
-            frame.visible,
-            config.mcmc_weight,
-            radius,
-            gradients.logit_opacities,
-            gradients.log_scales,
-        )
+    if config.sparsity_weight:
+        sparsity.add_slopes(frame, config.sparsity_weight, radius, gradients)
     _adam_step(state, gradients, rates)
     if config.strategy == "mcmc":
         falling = rates["means"] / (config.means_rate * radius)

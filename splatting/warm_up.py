@@ -8,6 +8,7 @@ import time
 import numpy as np
 
 from data.camera import Camera
+from splatting import sparsity
 from splatting.cpu import adam, pipeline
 from splatting.cpu.cache import compile_lock
 from splatting.cpu.ssim import SsimWorkspace, l1_dssim
@@ -42,6 +43,7 @@ def warm_up(kernel: Kernel, training: bool = True) -> float:
             d_rgb = work.take("d_rgb", frame.rgb.shape)
             l1_dssim(frame.rgb, np.zeros_like(frame.rgb), 0.2, d_rgb, SsimWorkspace())
             gradients = pipeline.backward(work, frame, d_rgb)
+            sparsity.add_slopes(frame, 0.0, 1.0, gradients)
             same = (few.means,) * len(PARAMETERS)
             slopes = (gradients.means,) * len(same)
             rates = np.zeros(len(same), np.float32)

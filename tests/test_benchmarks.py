@@ -60,6 +60,13 @@ def test_quality_measures_a_cell_once(tmp_path: Path, flag: list[str]) -> None:
     assert "stands already" in run("quality", *words)
 
 
+def test_ablation_is_a_queue_that_skips_what_stands(tmp_path: Path) -> None:
+    words = ["--quick", "--folder", tmp_path]
+    assert "1/1 synth_room-raised-cosine-adaptive-default-seed0" in run("ablation", *words)
+    again = run("ablation", *words)
+    assert "1/1" not in again and "synth_room" in again
+
+
 def test_contact_sheet_is_drawn(tmp_path: Path) -> None:
     from PIL import Image
 

@@ -145,24 +145,3 @@ def test_noise_shakes_the_transparent_along_their_own_axes_only() -> None:
     expected = 0.01 * mcmc.NOISE * splats.kernel.psi / 2.0 * 0.09 * gate
     assert spread[0] == pytest.approx(expected, rel=0.1)
     assert spread[1] < 1e-4 * spread[0]
-
-
-def test_regularisation_is_the_slope_of_mean_opacity_and_mean_size() -> None:
-    splats = many(10)
-    visible = np.array([1, 4, 8])
-    d_logit, d_scales = np.zeros(3, np.float32), np.zeros((3, 3), np.float32)
-    mcmc.regularise(splats, visible, 0.01, 2.0, d_logit, d_scales)
-    unit = 2.0 * splats.kernel.mass_matched_scale
-
-    def penalty(logit: np.ndarray, scales: np.ndarray) -> float:
-        return 0.01 * (np.mean(1 / (1 + np.exp(-logit))) + np.mean(np.exp(scales) / unit))
-
-    h = 1e-4
-    for j, row in enumerate(visible):
-        logit, scales = (a.astype(np.float64) for a in (splats.logit_opacities, splats.log_scales))
-        base = penalty(logit, scales)
-        logit[row] += h
-        assert d_logit[j] == pytest.approx((penalty(logit, scales) - base) / h, rel=1e-2)
-        logit[row] -= h
-        scales[row, 1] += h
-        assert d_scales[j, 1] == pytest.approx((penalty(logit, scales) - base) / h, rel=1e-2)

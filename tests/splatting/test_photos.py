@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -25,10 +27,26 @@ def test_levels_halve_photo_and_camera(banana) -> None:
 
 def test_no_file_is_read_after_the_start(banana, monkeypatch) -> None:
     scene = data.load_scene(banana)
-    photos = Photos(scene.train[:1])
-    monkeypatch.setattr(type(scene.train[0]), "image", None)
-    for level in (2, 1, 0):
-        photos.take(0, level)
+    with Photos(scene.train[:1]) as photos:
+        photos.take(0, 0)
+        monkeypatch.setattr(type(scene.train[0]), "image", None)
+        for level in (2, 1, 0):
+            photos.take(0, level)
+
+
+def test_leaving_ends_the_decoding(banana) -> None:
+    scene = data.load_scene(banana)
+    with Photos(scene.train) as photos:
+        photos.take(len(scene.train) - 1, 0)
+    assert all(coming.done() for coming in photos._coming)
+
+
+def test_a_broken_photo_is_refused_when_it_is_taken(banana, tmp_path) -> None:
+    scene = data.load_scene(shutil.copytree(banana, tmp_path / "copy"))
+    path = scene.train[2].image_path
+    path.write_bytes(path.read_bytes()[:60])
+    with Photos(scene.train) as photos, pytest.raises(data.UserError, match=path.name):
+        photos.take(2, 0)
 
 
 def test_no_level_is_smaller_than_the_loss_can_take(banana) -> None:

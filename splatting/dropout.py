@@ -1,0 +1,25 @@
+"""Splats that rest for a step, so that no photo is explained by a few of them alone (DropGaussian,
+Park et al., CVPR 2025)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from splatting.splats import Splats
+
+_INVISIBLE = np.float32(-30.0)
+"""A logit whose opacity is far below 1/255."""
+
+
+def thinned(splats: Splats, share: float, generator: np.random.Generator) -> Splats:
+    """`splats` with a random `share` of them invisible; all other arrays are shared.
+
+    The odds o / (1 - o) of the others are divided by the share that is left, so that the picture
+    is as dense as before: for faint splats that is the paper's o / (1 - share), an opaque one
+    stays below 1, and gradients by the logits need no factor.
+    """
+    logits = splats.logit_opacities + np.float32(-np.log1p(-share))
+    logits[generator.random(len(logits), np.float32) < share] = _INVISIBLE
+    return replace(splats, logit_opacities=logits)
