@@ -57,7 +57,7 @@ class TrainConfig:
     """Splats fainter than this are removed (3DGS)."""
     strategy: Literal["adaptive", "mcmc"] = "adaptive"
     """Density control: splits where the screen pulls, or samples that move (3DGS-MCMC)."""
-    drop: float = 0.2
+    drop: float = 0.1
     """Share of the splats that rest in the last step, rising from 0 (DropGaussian): no photo is
     then explained by a few splats alone."""
     sparsity_weight: float = 0.01
