@@ -48,7 +48,7 @@ def measure(
 ) -> dict[str, Any]:
     """Median milliseconds of a step and of its stages over `rounds` steps after ten to warm up."""
     set_threads(threads)
-    config = TrainConfig(kernel=kernel, steps=rounds, sh_degree=3)
+    config = TrainConfig(kernel=kernel, steps=rounds, sh_degree=3, drop=0.1)
     photos = Photos(scene.train)
     state = initial_state(scene, config)
     if count is not None:

@@ -57,12 +57,12 @@ class TrainConfig:
     """Splats fainter than this are removed (3DGS)."""
     strategy: Literal["adaptive", "mcmc"] = "adaptive"
     """Density control: splits where the screen pulls, or samples that move (3DGS-MCMC)."""
-    drop: float = 0.1
-    """Share of the splats that rest in the last step, rising from 0 (DropGaussian): no photo is
-    then explained by a few splats alone."""
+    drop: float | None = None
+    """Share of the splats that rest in the last step, rising from 0 (DropGaussian); if not given,
+    as `dropout.share_for` finds for the number of photos."""
     sparsity_weight: float = 0.01
     """Price of mean opacity and mean size in the loss (3DGS-MCMC), for either density control: on
-    an inner split 0.4 dB after 11,000 steps."""
+    fox's inner split 0.4 dB after 11,000 steps."""
     antialiased: bool = False
     """Splats keep their paint when they are smaller than a pixel (Mip-Splatting)."""
     exposure: bool = False

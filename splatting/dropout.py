@@ -13,6 +13,20 @@ _INVISIBLE = np.float32(-30.0)
 """A logit whose opacity is far below 1/255."""
 
 
+MOST = 0.3
+PHOTOS_WORTH = 4.0
+
+
+def share_for(photos: int) -> float:
+    """The share that rests at the end of a training on so many photos: the fewer there are, the
+    more easily they are learnt by heart.
+
+    Chosen on inner splits: of 43 photos a tenth was best (0.4 dB; a fifth gave less), of 12 and of
+    8 photos three tenths were better than one (0.3 and 1.4 dB).
+    """
+    return min(MOST, PHOTOS_WORTH / photos)
+
+
 def thinned(splats: Splats, share: float, generator: np.random.Generator) -> Splats:
     """`splats` with a random `share` of them invisible; all other arrays are shared.
 

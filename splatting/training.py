@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,8 @@ def train(
         raise UserError("expected --steps or --minutes, found both; give one of them")
     set_threads(config.threads)
     state = state or initial_state(scene, config)
+    if config.drop is None:
+        config = replace(config, drop=dropout.share_for(len(scene.train)))
     with Photos(scene.train) as photos:
         warm_up(state.splats.kernel)
         _loop(photos, scene.radius, config, state, report, autosave, autosave_every_s)

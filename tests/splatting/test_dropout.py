@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from splatting import kernels
-from splatting.dropout import thinned
+from splatting.dropout import share_for, thinned
 from splatting.splats import Splats
 
 
@@ -41,6 +41,12 @@ def test_an_opaque_splat_stays_below_one() -> None:
     kept = drawn.logit_opacities[drawn.logit_opacities > 0]
     odds = np.exp(kept.astype(np.float64))
     np.testing.assert_allclose(odds, 2 * np.exp(9.0), rtol=1e-5)
+
+
+def test_fewer_photos_let_more_rest() -> None:
+    assert share_for(1) == share_for(8) == 0.3
+    assert share_for(40) == 0.1
+    assert share_for(4000) < 0.002
 
 
 def test_no_share_changes_nothing() -> None:
