@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,9 @@ class Photos:
         self._kept: dict[tuple[int, int], UInt8[np.ndarray, "h w 3"]] = {}
         self._pool = ThreadPoolExecutor(DECODERS)
         self._coming = [self._pool.submit(_decode, view) for view in views]
+        self._broken: list[BaseException] = []
+        for coming in self._coming:
+            coming.add_done_callback(self._note_broken)
 
     def __enter__(self) -> Photos:
         return self
@@ -53,8 +56,10 @@ class Photos:
         return len(self._views)
 
     def take(self, index: int, level: int) -> tuple[Camera, Float32[np.ndarray, "h w 3"]]:
-        """Camera and photo (0..1) of view `index` at 1 / 2^level of the size; UserError for a
-        photo that cannot be read."""
+        """Camera and photo (0..1) of view `index` at 1 / 2^level of the size; UserError as soon as
+        any photo has turned out to be unreadable: seconds are lost then, not minutes."""
+        if self._broken:
+            raise self._broken[0]
         camera = self._views[index].camera
         while level and min(camera.width, camera.height) >> level < LEAST_SIDE_PX:
             level -= 1
@@ -72,6 +77,16 @@ class Photos:
         photo = np.empty(pixels.shape, np.float32)
         _to_float(pixels.reshape(len(pixels), -1), photo.reshape(len(pixels), -1))
         return camera.resized(pixels.shape[1], pixels.shape[0]), photo
+
+    def check(self) -> None:
+        """Wait until every photo was read; UserError for the first that cannot be."""
+        for coming in self._coming:
+            if not coming.cancelled():
+                coming.result()
+
+    def _note_broken(self, coming: Future[Any]) -> None:
+        if not coming.cancelled() and (error := coming.exception()):
+            self._broken.append(error)
 
 
 def _decode(view: View) -> UInt8[np.ndarray, "h w 3"]:

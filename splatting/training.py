@@ -122,6 +122,8 @@ def _loop(
         if autosave is not None and state.seconds - saved_at >= autosave_every_s:
             autosave(state)
             saved_at = state.seconds
+    else:
+        photos.check()  # a training may be over before the last photo was read
 
 
 def step(

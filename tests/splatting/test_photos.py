@@ -49,6 +49,17 @@ def test_a_broken_photo_is_refused_when_it_is_taken(banana, tmp_path) -> None:
         photos.take(2, 0)
 
 
+def test_one_broken_photo_is_told_of_whichever_is_taken(banana, tmp_path) -> None:
+    scene = data.load_scene(shutil.copytree(banana, tmp_path / "copy"))
+    path = scene.train[2].image_path
+    path.write_bytes(path.read_bytes()[:60])
+    with Photos(scene.train) as photos:
+        with pytest.raises(data.UserError, match=path.name):
+            photos.check()
+        with pytest.raises(data.UserError, match=path.name):
+            photos.take(0, 0)
+
+
 def test_no_level_is_smaller_than_the_loss_can_take(banana) -> None:
     scene = data.load_scene(banana, data_factor=4)
     _, photo = Photos(scene.train[:1]).take(0, 5)
