@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 
 from data.camera import Camera
 from data.clouds import PointCloud
@@ -37,6 +37,9 @@ class View:
     split: Literal["train", "test"]
     lens: Lens | None = None
     """Lens at the size of the file; None for a pinhole, whose photo is not resampled."""
+    seen: Int64[np.ndarray, "k"] | None = None
+    """Rows of the scene's points that COLMAP found in this photo; None where the model keeps no
+    tracks."""
 
     def image(self) -> Float32[np.ndarray, "h w 3"]:
         """The photo at the camera's size, sRGB 0..1: decoded, undistorted, area-averaged.
@@ -121,7 +124,9 @@ def load_scene(path: str | Path, data_factor: int = 1, train_on_all: bool = Fals
         if lens.is_pinhole:
             camera, lens = Camera(lens.K, image.cam_from_world, lens.width, lens.height), None
         camera = _shrunk(camera, data_factor, name)
-        views.append(View(name, camera, files[name], "test" if held_out else "train", lens))
+        split = "test" if held_out else "train"
+        seen = model.seen_by.get(image.image_id)
+        views.append(View(name, camera, files[name], split, lens, seen))
     if with_alpha:
         notes.append(f"{with_alpha} photos have an alpha channel and are composited on black")
     if warped := Counter(view.lens.model.name for view in views if view.lens):

@@ -63,6 +63,9 @@ class TrainConfig:
     sparsity_weight: float = 0.01
     """Price of mean opacity and mean size in the loss (3DGS-MCMC), for either density control: on
     fox's inner split 0.4 dB after 11,000 steps."""
+    depth_weight: float = 0.0
+    """Price of the distance to the sparse points that a photo observes, relative to their depth;
+    falls a hundredfold."""
     antialiased: bool = False
     """Splats keep their paint when they are smaller than a pixel (Mip-Splatting)."""
     exposure: bool = False

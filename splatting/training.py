@@ -23,6 +23,7 @@ from splatting.config import TrainConfig
 from splatting.cpu import adam, pipeline, ssim
 from splatting.cpu.threads import set_threads
 from splatting.photos import Photos
+from splatting.sparse_depth import SparseDepth
 from splatting.splats import Splats
 from splatting.training_state import TrainingState, initial_state, progress
 from splatting.warm_up import warm_up
@@ -44,6 +45,12 @@ class Buffers:
     def __init__(self) -> None:
         self.frame = pipeline.Workspace()
         self.loss = ssim.SsimWorkspace()
+
+    def zeros(self, name: str, picture: Float32[np.ndarray, "h w 3"]) -> np.ndarray:
+        """Zeros, one for each pixel of `picture`."""
+        array = self.frame.take(name, picture.shape[:2])
+        array[:] = 0.0
+        return array
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,14 +81,16 @@ def train(
     state = state or initial_state(scene, config)
     if config.drop is None:
         config = replace(config, drop=dropout.share_for(len(scene.train)))
+    depths = SparseDepth.of(scene) if config.depth_weight else None
     with Photos(scene.train) as photos:
         warm_up(state.splats.kernel)
-        _loop(photos, scene.radius, config, state, report, autosave, autosave_every_s)
+        _loop(photos, depths, scene.radius, config, state, report, autosave, autosave_every_s)
     return TrainResult(state.splats, state.step, state.seconds)
 
 
 def _loop(
     photos: Photos,
+    depths: SparseDepth | None,
     radius: float,
     config: TrainConfig,
     state: TrainingState,
@@ -98,7 +107,7 @@ def _loop(
         level = sum(done < until for until in config.coarse_until)
         view = _next_view(state, len(photos))
         camera, photo = photos.take(view, level)
-        loss, rgb = step(state, config, camera, photo, done, radius, buffers, view)
+        loss, rgb = step(state, config, camera, photo, done, radius, buffers, view, depths)
         if state.step % MEASURE_EVERY == 0 or psnr is None:
             error = float(np.mean((np.clip(rgb, 0, 1) - photo) ** 2))
             now = -10.0 * float(np.log10(max(error, 1e-12)))
@@ -135,6 +144,7 @@ def step(
     radius: float,
     buffers: Buffers,
     view: int = 0,
+    depths: SparseDepth | None = None,
 ) -> tuple[float, Float32[np.ndarray, "h w 3"]]:
     """One optimiser step on one photo at progress `done`; returns the loss and what was drawn
     before it. `view` is the photo's place among the training views."""
@@ -153,7 +163,12 @@ def step(
     if state.exposure is not None:
         rate = config.exposure_rate * 0.01**done
         state.exposure.step(view, frame.rgb, d_rgb, rate, config.exposure_weight)
-    gradients = pipeline.backward(buffers.frame, frame, d_rgb)
+    by_alpha = by_depth = None
+    if depths is not None:
+        by_alpha, by_depth = buffers.zeros("d_alpha", shown), buffers.zeros("d_depth", shown)
+        weight = config.depth_weight * 0.01**done
+        loss += depths.add_slopes(view, camera, frame, weight, by_alpha, by_depth)
+    gradients = pipeline.backward(buffers.frame, frame, d_rgb, by_alpha, by_depth)
     state.step += 1
     rates = _rates(config, done, radius)
     if state.step % config.shN_every:

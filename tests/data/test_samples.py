@@ -33,6 +33,18 @@ def test_the_bundled_scenes(name, train, test, points, size):
         assert view.image().shape == (size[1], size[0], 3)
 
 
+def test_tracks_of_the_banana_lie_in_its_photos():
+    """Every observed point projects into the photo that observes it."""
+    scene = load_scene(SAMPLES / "banana")
+    for view in scene.views:
+        assert view.seen is not None and len(view.seen) > 20
+        camera = view.camera
+        xyz = scene.points.xyz[view.seen] @ camera.cam_from_world[:3, :3].T
+        pixels = (xyz + camera.cam_from_world[:3, 3]) @ camera.K.T
+        pixels = pixels[:, :2] / pixels[:, 2:]
+        assert (pixels > -2).all() and (pixels < [camera.width + 2, camera.height + 2]).all()
+
+
 def test_banana_is_small_and_carries_its_licence():
     files = [file for file in (SAMPLES / "banana").rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) < 4e6
@@ -100,6 +112,11 @@ def test_real_text_and_binary_models_agree(shared_scenes):
     for image in text.images:
         np.testing.assert_allclose(image.cam_from_world, poses.pop(image.name), atol=1e-12)
     assert not poses
+    names = {image.image_id: image.name for image in binary.images}
+    for image in text.images:
+        mine = binary.seen_by[next(i for i, name in names.items() if name == image.name)]
+        seen = text.points.xyz[text.seen_by[image.image_id]]
+        assert sorted(map(tuple, binary.points.xyz[mine])) == sorted(map(tuple, seen))
     assert sorted(map(tuple, binary.points.xyz)) == sorted(map(tuple, text.points.xyz))
 
 

@@ -1,0 +1,128 @@
+"""COLMAP's binary layout (https://colmap.github.io/format.html): little-endian records, checked
+against the size of the file before anything is allocated."""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from data.clouds import PointCloud
+from data.colmap_records import Points, RegisteredImage, image, lens
+from data.errors import UserError
+from data.lenses import MODELS, NAME_OF_ID, Lens
+
+
+class MappedFile:
+    """A binary file, mapped; reading past its end is a `UserError`, never a crash."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.position = 0
+
+    def __enter__(self) -> MappedFile:
+        with open(self.path, "rb") as stream:
+            empty = not stream.seek(0, 2)
+            self.map = b"" if empty else mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        return self
+
+    def __exit__(self, *_) -> None:
+        if isinstance(self.map, mmap.mmap):
+            self.map.close()
+
+    def unpack(self, layout: struct.Struct) -> tuple:
+        try:
+            values = layout.unpack_from(self.map, self.position)
+        except struct.error:
+            raise self.cut_short() from None
+        self.position += layout.size
+        return values
+
+    def count(self, least_bytes: int) -> int:
+        """A number of records of at least `least_bytes` each, checked against what is left."""
+        (count,) = self.unpack(_COUNT)
+        if count * least_bytes > len(self.map) - self.position:
+            raise self.cut_short(f" ({count} records announced)")
+        return count
+
+    def cut_short(self, detail: str = "") -> UserError:
+        return UserError(
+            f"{self.path}: expected a complete COLMAP file, found one cut short at "
+            f"{len(self.map)} bytes{detail}; copy it again or export the model anew"
+        )
+
+
+_COUNT = struct.Struct("<Q")
+_CAMERA = struct.Struct("<IiQQ")
+_IMAGE = struct.Struct("<I7dI")
+_POINT_BYTES = 43
+"""id u64, xyz 3 f64, rgb 3 u8, error f64; then a track: its length u64, and 8 bytes an element."""
+
+
+def cameras(data: MappedFile) -> dict[int, Lens]:
+    """The lenses in cameras.bin, by id."""
+    lenses = {}
+    for _ in range(data.count(_CAMERA.size)):
+        camera_id, model_id, width, height = data.unpack(_CAMERA)
+        if model_id not in NAME_OF_ID:
+            raise UserError(
+                f"{data.path}: camera {camera_id} has the unknown model {model_id}; expected "
+                f"one of 0 to {max(NAME_OF_ID)}"
+            )
+        name = NAME_OF_ID[model_id]
+        number = MODELS[name].parameters if name in MODELS else 0
+        params = data.unpack(struct.Struct(f"<{number}d"))
+        lenses[camera_id] = lens(data.path, camera_id, name, width, height, params)
+    return lenses
+
+
+def images(data: MappedFile) -> list[RegisteredImage]:
+    """The images in images.bin."""
+    found = []
+    for _ in range(data.count(_IMAGE.size + 9)):
+        image_id, *pose, camera_id = data.unpack(_IMAGE)
+        end = data.map.find(b"\0", data.position)
+        if end < 0:
+            raise data.cut_short()
+        name = data.map[data.position : end].decode("utf-8", errors="surrogateescape")
+        data.position = end + 1
+        keypoints = data.count(24)
+        data.position += 24 * keypoints
+        found.append(image(data.path, image_id, name, camera_id, pose))
+    return found
+
+
+def points(data: MappedFile) -> Points:
+    """The points in points3D.bin."""
+    count = data.count(_POINT_BYTES + 8)
+    starts, lengths = np.empty(count, np.int64), np.empty(count, np.int64)
+    position = data.position
+    track_length = _COUNT.unpack_from
+    try:
+        # Records differ in length, so this walk is the only loop over the points.
+        for i in range(count):
+            starts[i] = position
+            lengths[i] = track_length(data.map, position + 43)[0]
+            position += 51 + 8 * int(lengths[i])
+    except (struct.error, OverflowError):
+        raise data.cut_short() from None
+    if position > len(data.map):
+        raise data.cut_short()
+    content = np.frombuffer(data.map, np.uint8)
+    xyz = content[starts[:, None] + np.arange(8, 32)].view("<f8").astype(np.float64)
+    rgb = content[starts[:, None] + np.arange(32, 35)]
+    point = np.repeat(np.arange(count), lengths)
+    element = np.arange(len(point)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    places = starts[point] + 51 + 8 * element
+    image_id = content[places[:, None] + np.arange(4)].view("<u4").astype(np.int64).ravel()
+    del content
+    return Points(PointCloud(xyz.reshape(-1, 3), rgb), image_id, point)
+
+
+def announced(path: Path) -> int:
+    """The number of records that a file announces; 0 for one that is too short to."""
+    with open(path, "rb") as stream:
+        head = stream.read(_COUNT.size)
+    return _COUNT.unpack(head)[0] if len(head) == _COUNT.size else 0

@@ -1,0 +1,80 @@
+"""What COLMAP's files hold, whichever layout they have, and the checks that both layouts share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from data.clouds import PointCloud
+from data.errors import UserError
+from data.geometry import rotation_from_quat
+from data.lenses import Lens, lens_from_colmap
+
+
+@dataclass(frozen=True, eq=False)
+class RegisteredImage:
+    """A photo that COLMAP placed: its name relative to the image folder, its camera, its pose."""
+
+    image_id: int
+    name: str
+    camera_id: int
+    cam_from_world: Float64[np.ndarray, "4 4"]
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Sparse points and their tracks: observation o is of point `point[o]` in image
+    `image_id[o]`. Exports without tracks have no observations."""
+
+    cloud: PointCloud
+    image_id: Int64[np.ndarray, "o"]
+    point: Int64[np.ndarray, "o"]
+
+    def finite(self) -> Points:
+        """Without the points that have no position."""
+        good = np.isfinite(self.cloud.xyz).all(axis=1)
+        if good.all():
+            return self
+        rgb = None if self.cloud.rgb is None else self.cloud.rgb[good]
+        kept = good[self.point]
+        row = np.cumsum(good) - 1
+        cloud = PointCloud(self.cloud.xyz[good], rgb)
+        return Points(cloud, self.image_id[kept], row[self.point[kept]])
+
+    def seen_by(self) -> dict[int, Int64[np.ndarray, "k"]]:
+        """Rows of the points that each image observes, by the id of the image, each once."""
+        order = np.argsort(self.image_id, kind="stable")
+        ids, starts = np.unique(self.image_id[order], return_index=True)
+        rows = np.split(self.point[order], starts[1:])
+        return {int(image): np.unique(seen) for image, seen in zip(ids, rows, strict=False)}
+
+
+def lens(
+    path: Path, camera_id: int, name: str, width: int, height: int, params: Sequence[float]
+) -> Lens:
+    """A camera's lens; UserError, which names the file, for what no lens can be."""
+    try:
+        return lens_from_colmap(name, width, height, params)
+    except UserError as error:
+        raise UserError(f"{path}: camera {camera_id}: {error}") from None
+
+
+def image(
+    path: Path, image_id: int, name: str, camera_id: int, pose: Sequence[float]
+) -> RegisteredImage:
+    """A registered image of `pose` = (qw, qx, qy, qz, tx, ty, tz); UserError for an impossible
+    one."""
+    norm = np.linalg.norm(pose[:4])
+    if not (np.isfinite(pose).all() and norm > 1e-9):
+        raise UserError(
+            f"{path}: image {name} has no valid pose (found {list(pose)}); remove it from the model"
+        )
+    cam_from_world = np.eye(4)
+    cam_from_world[:3, :3] = rotation_from_quat(np.array(pose[:4]))
+    cam_from_world[:3, 3] = pose[4:]
+    name = name.replace("\\", "/").removeprefix("./")
+    return RegisteredImage(image_id, name, camera_id, cam_from_world)
