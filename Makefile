@@ -42,6 +42,7 @@ bench: install
 	$(BIN)/python -m benchmarks.step data/samples/banana --quick
 	$(BIN)/python -m benchmarks.limit data/samples/banana --data-factor 1
 	$(BIN)/python -m benchmarks.scaling --quick
+	$(BIN)/python -m benchmarks.memory data/samples/banana
 	$(BIN)/python -m benchmarks.kernel_cost --rounds 3
 	$(BIN)/python -m benchmarks.kernels --table
 	$(BIN)/python -m benchmarks.ablation --table

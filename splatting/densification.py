@@ -84,16 +84,17 @@ def split(splats: Splats, moments: Moments, chosen: np.ndarray) -> tuple[Splats,
         replace(parents, means=parents.means + sign * offset, log_scales=log_scales)
         for sign in (np.float32(1), np.float32(-1))
     ]
+    fresh = concatenate(children)
     keep = np.ones(len(splats), bool)
     keep[chosen] = False
-    rest, kept = prune(splats, moments, keep)
-    edited = concatenate([rest, *children])
-    blank = new_moments(concatenate(children))
-    joined = {
-        name: tuple(np.concatenate([kept[name][k], blank[name][k]]) for k in (0, 1))
-        for name in PARAMETERS
-    }
-    return edited, joined  # type: ignore[return-value]
+    # array by array: at most one of them exists twice over what goes in and what comes out
+    edited = {n: np.concatenate([a[keep], getattr(fresh, n)]) for n, a in splats.arrays().items()}
+    blank = new_moments(fresh)
+    joined: Moments = {}
+    for name, (first, second) in moments.items():
+        none = blank[name][0]
+        joined[name] = (np.concatenate([first[keep], none]), np.concatenate([second[keep], none]))
+    return replace(splats, **edited), joined
 
 
 def clone(splats: Splats, moments: Moments, chosen: np.ndarray) -> tuple[Splats, Moments]:

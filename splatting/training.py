@@ -114,25 +114,30 @@ def _loop(
             psnr = now if psnr is None else 0.9 * psnr + 0.1 * now
         growing = config.refine_from <= done < config.refine_until
         if growing and state.step % config.refine_every == 0:
+            buffers.frame.clear()  # an edit needs room for a second copy of all splats
             refine(state, config)
         state.seconds += time.perf_counter() - started
-        if report is not None:
-            values = {
-                "loss": loss,
-                "psnr": psnr,
-                "splats": len(state.splats),
-                "progress": progress(state, config),
-                "seconds": state.seconds,
-                "steps_per_second": state.step / max(state.seconds, 1e-9),
-                "live": state.splats,
-            }
-            if report(state.step, values) is False:
-                break
+        # not kept in a variable: it would hold the splats of before the next edit
+        if report is not None and report(state.step, _values(state, config, loss, psnr)) is False:
+            break
         if autosave is not None and state.seconds - saved_at >= autosave_every_s:
             autosave(state)
             saved_at = state.seconds
     else:
         photos.check()  # a training may be over before the last photo was read
+
+
+def _values(state: TrainingState, config: TrainConfig, loss: float, psnr: float) -> dict[str, Any]:
+    """What a report sees."""
+    return {
+        "loss": loss,
+        "psnr": psnr,
+        "splats": len(state.splats),
+        "progress": progress(state, config),
+        "seconds": state.seconds,
+        "steps_per_second": state.step / max(state.seconds, 1e-9),
+        "live": state.splats,
+    }
 
 
 def step(

@@ -49,6 +49,13 @@ def test_step_reports_its_median_beside_the_stages(tmp_path: Path) -> None:
     assert content["step_ms"] > 0.8 * sum(content["stages"][part]["wall_ms"] for part in parts)
 
 
+def test_memory_grows_from_part_to_part(tmp_path: Path) -> None:
+    out = tmp_path / "memory.json"
+    run("memory", BANANA, "--data-factor", 4, "--quick", "--json", out)
+    content = json.loads(out.read_text())
+    assert content["photos_mb"] < content["steps_mb"] <= content["peak_mb"]
+
+
 @pytest.mark.parametrize("flag", [[], ["--inner"]])
 def test_quality_measures_a_cell_once(tmp_path: Path, flag: list[str]) -> None:
     out = tmp_path / "cell.json"

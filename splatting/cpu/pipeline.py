@@ -42,6 +42,10 @@ class Workspace:
             self._buffers[name] = buffer
         return buffer[:size].reshape(shape)
 
+    def clear(self) -> None:
+        """Give the memory back; what was taken before is no longer the workspace's."""
+        self._buffers.clear()
+
     @property
     def bytes(self) -> int:
         """Memory held."""
