@@ -1,6 +1,6 @@
 """Milliseconds of a whole training step at a fixed number of splats, density control off.
 
-    python -m benchmarks.step SCENE --data-factor N --splats N --kernel K --threads T [--json FILE]
+    python -m benchmarks.step SCENE [--data-factor N | --size WxH] --splats N --kernel K --threads T
 
 The splats start at the scene's points, sampled down or repeated with a jitter of half their size to
 reach the count, and lie in memory along a curve through space, as training keeps them. Everything
@@ -41,6 +41,12 @@ def resized(splats: Splats, count: int) -> Splats:
     jitter = rng.normal(size=(count, 3)) * np.exp(bigger.log_scales) * 0.5
     jitter[:n] = 0
     return replace(bigger, means=(bigger.means + jitter).astype(np.float32))
+
+
+def at_size(scene: data.Scene, width: int, height: int) -> data.Scene:
+    """The scene with photos of another size, and shape: squeezed, as nothing but time is asked."""
+    views = [replace(view, camera=view.camera.resized(width, height)) for view in scene.views]
+    return replace(scene, views=tuple(views))
 
 
 def measure(
@@ -92,12 +98,16 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("scene")
     options.add_argument("--data-factor", type=int, default=1)
+    options.add_argument("--size", metavar="WxH", help="squeeze the photos to this size")
     options.add_argument("--splats", type=int, help="count; the scene's points if not given")
     options.add_argument("--kernel", action="append")
     options.add_argument("--threads", type=int, default=2)
     options.add_argument("--rounds", type=int, default=100)
     given = options.parse_args()
     scene = data.load_scene(given.scene, given.data_factor)
+    if given.size:
+        width, height = map(int, given.size.split("x"))
+        scene = at_size(scene, width, height)
     machine = facts()
     print(machine)
     rounds = 15 if given.quick else given.rounds

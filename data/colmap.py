@@ -6,34 +6,15 @@ Of images only poses are read, of points positions, colours and which images obs
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from jaxtyping import Int64
-
 from data import colmap_binary, colmap_text
-from data.clouds import PointCloud
-from data.colmap_records import RegisteredImage
 from data.errors import UserError
-from data.lenses import Lens
+from data.sparse_model import SparseModel
 
 PLACES = ("sparse", "sparse_txt", "colmap/sparse", "dense/sparse", "dense/0/sparse", "model", ".")
 """Folders of a scene where models lie, directly or in numbered sub-folders, in order of search."""
-
-
-@dataclass(frozen=True, eq=False)
-class ColmapModel:
-    """What is in a model folder; `notes` say what was passed over."""
-
-    path: Path
-    lenses: dict[int, Lens]
-    images: tuple[RegisteredImage, ...]
-    points: PointCloud
-    seen_by: dict[int, Int64[np.ndarray, "k"]]
-    """Rows of `points` that an image observes, by its id; empty for exports without tracks."""
-    notes: tuple[str, ...] = ()
 
 
 def find_models(scene: Path) -> list[Path]:
@@ -49,7 +30,7 @@ def find_models(scene: Path) -> list[Path]:
     return []
 
 
-def read_model(path: str | Path) -> ColmapModel:
+def read_model(path: str | Path) -> SparseModel:
     """The model in folder `path`; the binary files are preferred where both kinds are there.
 
     Raises `UserError` for files that are missing, cut short or not COLMAP's.
@@ -76,7 +57,7 @@ def read_model(path: str | Path) -> ColmapModel:
     notes = ()
     if left_out := len(points.cloud) - len(finite.cloud):
         notes = (f"{left_out} points of the model were not finite and are left out",)
-    return ColmapModel(path, lenses, tuple(images), finite.cloud, finite.seen_by(), notes)
+    return SparseModel(path, lenses, tuple(images), finite.cloud, finite.seen_by(), notes)
 
 
 def _read(file: Path, binary: Callable, text: Callable) -> Any:

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from data.clouds import PointCloud
-from data.colmap_records import Points, RegisteredImage, image, lens
 from data.errors import UserError
 from data.lenses import MODELS, NAME_OF_ID, Lens
+from data.sparse_model import Points, RegisteredImage, image, lens
 
 
 class MappedFile:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from data.clouds import PointCloud
-from data.colmap_records import Points, RegisteredImage, image, lens
 from data.errors import UserError
 from data.lenses import Lens
+from data.sparse_model import Points, RegisteredImage, image, lens
 
 
 def cameras(path: Path) -> dict[int, Lens]:

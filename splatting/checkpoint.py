@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def how_to_draw(splats: Splats) -> dict[str, str]:
         "kernel": splats.kernel.name,
         "kernel_description": kernels.describe(splats.kernel),
         "antialiased": str(splats.antialiased),
+        "origin_world": " ".join(map(repr, splats.origin_world)),
     }
 
 
@@ -43,7 +45,19 @@ def splats_of(arrays: dict[str, np.ndarray], text: dict[str, str]) -> Splats:
         **{name: arrays[name] for name in PARAMETERS},
         kernel=kernels.restore(text["kernel"], text.get("kernel_description", "")),
         antialiased=text.get("antialiased") == "True",
+        origin_world=origin_of(text.get("origin_world", "")),
     )
+
+
+def origin_of(text: str) -> tuple[float, float, float]:
+    """Three numbers apart by spaces; zeros for none. UserError for anything else."""
+    try:
+        x, y, z = (float(word) for word in text.split() or ("0",) * 3)
+    except ValueError:
+        x = y = z = math.nan
+    if not all(map(math.isfinite, (x, y, z))):
+        raise UserError(f"expected an origin of three finite numbers, found {text!r}")
+    return x, y, z
 
 
 def save_state(path: str | Path, arrays: dict[str, np.ndarray], text: dict[str, str]) -> None:

@@ -2,7 +2,8 @@
 
 The kernel stands in a header comment, `SplatKernel: raised-cosine`: a viewer that does not know it
 draws Gaussians of the same sigma. One of the user's own follows as numbers, `SplatKernelProgram`.
-Coordinates are those of the COLMAP model.
+Coordinates are those of the COLMAP model; those of a georeferenced one do not fit into float32, so
+`SplatOrigin: x y z` says what to add to them.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ import numpy as np
 from data.errors import UserError
 from data.ply import read_vertices, write_vertices
 from splatting import kernels
+from splatting.checkpoint import origin_of
 from splatting.splats import Splats
 
 _KERNEL_COMMENT = "SplatKernel:"
 _MODE_COMMENT = "SplatRenderMode:"
 _PROGRAM_COMMENT = "SplatKernelProgram:"
+_ORIGIN_COMMENT = "SplatOrigin:"
 _AXES = ("x", "y", "z")
 _CHANNELS = 3
 
@@ -40,6 +43,8 @@ def save_ply(path: str | Path, splats: Splats) -> None:
     comments = [f"{_KERNEL_COMMENT} {splats.kernel.name}", f"{_MODE_COMMENT} {mode}"]
     if description := kernels.describe(splats.kernel):
         comments.append(f"{_PROGRAM_COMMENT} {description}")
+    if any(splats.origin_world):
+        comments.append(f"{_ORIGIN_COMMENT} {' '.join(map(repr, splats.origin_world))}")
     write_vertices(path, columns, tuple(comments))
 
 
@@ -89,6 +94,7 @@ def load_ply(path: str | Path) -> Splats:
             _comment(comments, _KERNEL_COMMENT) or "gaussian", _comment(comments, _PROGRAM_COMMENT)
         ),
         antialiased=_comment(comments, _MODE_COMMENT) == "mip",
+        origin_world=origin_of(_comment(comments, _ORIGIN_COMMENT)),
     )
 
 

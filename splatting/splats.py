@@ -33,6 +33,8 @@ class Splats:
     kernel: Kernel
     antialiased: bool = False
     """Whether a splat keeps its paint when the low-pass of 0.3 px widens it (Mip-Splatting)."""
+    origin_world: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Where the COLMAP model has the zero of `means` (see `Scene.origin_world`)."""
 
     def __len__(self) -> int:
         return len(self.means)
@@ -51,8 +53,19 @@ class Splats:
         return replace(self, **{name: array[index] for name, array in self.arrays().items()})
 
 
+def with_origin(splats: Splats, origin_world: tuple[float, float, float]) -> Splats:
+    """The same splats in the world, counted from another zero."""
+    if splats.origin_world == origin_world:
+        return splats
+    offset = np.array(splats.origin_world) - np.array(origin_world)
+    means = (splats.means + offset).astype(np.float32)
+    return replace(splats, means=means, origin_world=origin_world)
+
+
 PARAMETERS = tuple(
-    field.name for field in fields(Splats) if field.name not in ("kernel", "antialiased")
+    field.name
+    for field in fields(Splats)
+    if field.name not in ("kernel", "antialiased", "origin_world")
 )
 
 

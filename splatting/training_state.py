@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from data.clouds import PointCloud
 from data.errors import UserError
 from data.scene import Scene
 from splatting import densification, kernels, splats
@@ -40,7 +41,9 @@ def initial_state(scene: Scene, config: TrainConfig) -> TrainingState:
     # samples that move start opaque: there is no gradient that could find them otherwise
     opacity = 0.5 if config.strategy == "mcmc" else 0.1
     kernel = kernels.get(config.kernel)
-    start = splats.from_points(scene.points, kernel, config.sh_degree, opacity, config.antialiased)
+    points = _at_most(scene.points, config.max_splats, config.seed)
+    start = splats.from_points(points, kernel, config.sh_degree, opacity, config.antialiased)
+    start = replace(start, origin_world=scene.origin_world)
     start, moments = densification.reorder(start, densification.new_moments(start))
     return TrainingState(
         splats=start,
@@ -49,6 +52,14 @@ def initial_state(scene: Scene, config: TrainConfig) -> TrainingState:
         generator=np.random.default_rng(config.seed),
         exposure=Exposure.identity(len(scene.train)) if config.exposure else None,
     )
+
+
+def _at_most(points: PointCloud, count: int, seed: int) -> PointCloud:
+    """A random choice where there are more: dense clouds have tens of millions."""
+    if len(points) <= count:
+        return points
+    rows = np.sort(np.random.default_rng(seed).choice(len(points), count, replace=False))
+    return PointCloud(points.xyz[rows], None if points.rgb is None else points.rgb[rows])
 
 
 def progress(state: TrainingState, config: TrainConfig) -> float:

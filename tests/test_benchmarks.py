@@ -41,10 +41,11 @@ def test_render_times_every_stage(tmp_path: Path) -> None:
 
 def test_step_reports_its_median_beside_the_stages(tmp_path: Path) -> None:
     out = tmp_path / "step.json"
-    words = ["--data-factor", 4, "--splats", 9000, "--kernel", "raised-cosine", "--threads", 1]
+    words = ["--size", "124x80", "--splats", 9000, "--kernel", "raised-cosine", "--threads", 1]
     run("step", BANANA, *words, "--quick", "--json", out)
     content = json.loads(out.read_text())
     assert content["splats"] == 9000 and content["threads"] == 1
+    assert (content["width"], content["height"]) == (124, 80)
     parts = ("forward", "l1_dssim", "backward", "adam")
     assert content["step_ms"] > 0.8 * sum(content["stages"][part]["wall_ms"] for part in parts)
 

@@ -36,6 +36,7 @@ class Command:
         """Print the score; returns the exit code."""
         from data import load_scene
         from splatting.evaluation import evaluate
+        from splatting.splats import with_origin
 
         loaded = load(self.run_or_ply)
         scene_path = self.scene or loaded.scene
@@ -52,7 +53,8 @@ class Command:
                 f"{self.run_or_ply}: expected a run that held photos out, found one trained with "
                 "--train-on-all; name photos it has not seen with --scene SCENE"
             )
-        scores = evaluate(loaded.splats, scene.test, device=self.device)
+        splats = with_origin(loaded.splats, scene.origin_world)
+        scores = evaluate(splats, scene.test, device=self.device)
         last = loaded.metrics[-1] if loaded.metrics else {}
         content = complete(scores, last.get("step"), last.get("seconds"))
         if self.json:

@@ -67,6 +67,9 @@ class Command:
             f"wrote {self.out}: {len(splats):,} of {len(loaded.splats):,} splats,"
             f" {splats.kernel.name}, {megabytes:.1f} MB"
         )
+        if any(splats.origin_world):
+            x, y, z = splats.origin_world
+            console.print(f"add {x} {y} {z} to its coordinates to get those of the COLMAP model")
         if splats.kernel.name != "gaussian":
             console.print(
                 "other programs will draw Gaussians in their place; --bake-gaussian makes them fit"

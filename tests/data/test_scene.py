@@ -11,7 +11,7 @@ from PIL import Image
 
 from data import inner_split, load_scene
 from data.errors import UserError
-from data.scene import match_names
+from data.photo_files import match_names
 from tests.data.model_files import CAMERA, binary_model, photos, small_scene, smooth_photo
 
 
@@ -121,13 +121,15 @@ def test_photos_of_a_bending_lens_are_undistorted_and_noted(tmp_path):
 
 
 def test_the_radius_is_the_spread_of_the_cameras_or_the_depth_of_the_points(tmp_path):
-    scene = load_scene(small_scene(tmp_path, 4), train_on_all=True)
+    folder = small_scene(tmp_path, 4)
+    binary_model(folder / "sparse/0", [f"00{i}.png" for i in range(4)], points=200)
+    scene = load_scene(folder, train_on_all=True)
     # Cameras at x = 0, 1, 2, 3: distances 1.5, 0.5, 0.5, 1.5 from their centroid.
     assert scene.radius == pytest.approx(1.1)
     from dataclasses import replace
 
     alone = replace(scene, views=(scene.views[0],) * 3)
-    depth = np.median([np.linalg.norm([i, 0.5, 4]) for i in range(5)])
+    depth = np.median([np.linalg.norm([i, 0.5, 4]) for i in range(200)])
     assert alone.radius == pytest.approx(depth)
 
 
@@ -180,10 +182,6 @@ BAD = {
     "one photo": (keep_one, r"found one photo \(000.png\)"),
     "corrupt photo": (corrupt, "001.png: expected a readable photo"),
     "rotated photo": (rotate, "found 30x40 pixels, expected the shape of its camera"),
-    "no points": (
-        lambda p: binary_model(p / "sparse/0", [f"00{i}.png" for i in range(3)], points=0),
-        "found no 3D points",
-    ),
     "no images": (lambda p: binary_model(p / "sparse/0", []), "found no registered images"),
     "twice": (lambda p: binary_model(p / "sparse/0", ["000.png"] * 2), "registered twice"),
     "a directory for a file": (
@@ -228,3 +226,27 @@ def test_the_camera_of_the_samples_is_the_one_of_the_model(tmp_path):
     view = load_scene(small_scene(tmp_path)).views[0]
     fx, fy, cx, cy = CAMERA[4]
     assert view.camera.K.tolist() == [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]
+
+
+def test_photos_that_are_shrunk_already_stand_in_when_all_are_there(tmp_path):
+    """`images_2` of the size that COLMAP's users round to: K follows the actual size."""
+    scene = small_scene(tmp_path, 3)
+    photos(tmp_path / "images_2", ["000.jpg", "001.jpg", "002.jpg"], size=(21, 15))
+    half = load_scene(scene, data_factor=2)
+    assert {view.image_path.parent.name for view in half.views} == {"images_2"}
+    camera = half.views[0].camera
+    assert (camera.width, camera.height, camera.K[0, 0]) == (21, 15, 50 * 21 / 40)
+    assert any("images_2/" in note for note in half.notes)
+    assert load_scene(scene).views[0].image_path.parent.name == "images"
+    (tmp_path / "images_2/001.jpg").unlink()
+    assert load_scene(scene, data_factor=2).views[0].image_path.parent.name == "images"
+
+
+def test_the_folder_of_the_3dgs_converter(tmp_path):
+    """input/ and distorted/ hold the bent pair, images/ and sparse/0 the straight one."""
+    small_scene(tmp_path, 3)
+    bent = (1, 2, 44, 33, (50.0, 22.0, 16.5, -0.1))
+    binary_model(tmp_path / "distorted/sparse/0", ["000.png", "001.png", "002.png"], [bent])
+    photos(tmp_path / "input", ["000.png", "001.png", "002.png"], size=(44, 33))
+    scene = load_scene(tmp_path)
+    assert scene.views[0].image_path.parent.name == "images" and scene.views[0].lens is None

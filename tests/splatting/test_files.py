@@ -14,7 +14,7 @@ from data.errors import UserError
 from data.ply import read_vertices, write_vertices
 from splatting import checkpoint, kernels, metrics
 from splatting.export import load_ply, save_ply
-from splatting.splats import Splats
+from splatting.splats import Splats, with_origin
 
 
 def splats_of(kernel: str, degree: int, n: int = 20) -> Splats:
@@ -58,6 +58,24 @@ def test_the_render_mode_travels(tmp_path: Path) -> None:
     checkpoint.save_splats(tmp_path / "a.safetensors", splats)
     assert load_ply(tmp_path / "a.ply").antialiased
     assert checkpoint.load_splats(tmp_path / "a.safetensors").antialiased
+
+
+def test_the_origin_of_a_georeferenced_scene_travels(tmp_path: Path) -> None:
+    splats = replace(splats_of("gaussian", 0), origin_world=(448_200.0, 5_411_900.0, 117.5))
+    save_ply(tmp_path / "a.ply", splats)
+    assert "SplatOrigin: 448200.0 5411900.0 117.5" in read_vertices(tmp_path / "a.ply")[1]
+    checkpoint.save_splats(tmp_path / "a.safetensors", splats)
+    loaded = checkpoint.load_splats(tmp_path / "a.safetensors")
+    assert loaded.origin_world == load_ply(tmp_path / "a.ply").origin_world == splats.origin_world
+    moved = with_origin(loaded, (448_201.0, 5_411_900.0, 117.5))
+    np.testing.assert_allclose(moved.means[:, 0], splats.means[:, 0] - 1.0, atol=1e-6)
+    np.testing.assert_array_equal(moved.means[:, 1:], splats.means[:, 1:])
+
+
+@pytest.mark.parametrize("text", ["1 2", "1 2 north", "1 2 nan"])
+def test_a_broken_origin_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match="expected an origin of three finite numbers"):
+        checkpoint.origin_of(text)
 
 
 def test_the_layout_is_that_of_3dgs(tmp_path: Path) -> None:

@@ -81,6 +81,14 @@ def test_the_cap_on_splats_holds(room: data.Scene) -> None:
     assert len(train(room, config).splats) <= start + 7
 
 
+def test_a_dense_cloud_starts_within_the_cap(room: data.Scene) -> None:
+    """Twenty million points must not become twenty million splats."""
+    config = TrainConfig(max_splats=500, sh_degree=0)
+    state, again = initial_state(room, config), initial_state(room, config)
+    assert len(state.splats) == 500
+    np.testing.assert_array_equal(state.splats.means, again.splats.means)
+
+
 def test_state_without_a_part_is_refused_in_one_line() -> None:
     with pytest.raises(UserError, match="expected a training state"):
         unpack({}, {})

@@ -1,10 +1,12 @@
-"""What COLMAP's files hold, whichever layout they have, and the checks that both layouts share."""
+"""What structure from motion leaves: lenses, posed images, sparse points; and the checks that every
+reader of it shares."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -17,12 +19,14 @@ from data.lenses import Lens, lens_from_colmap
 
 @dataclass(frozen=True, eq=False)
 class RegisteredImage:
-    """A photo that COLMAP placed: its name relative to the image folder, its camera, its pose."""
+    """A photo with a pose: its name relative to the image folder, and its camera."""
 
     image_id: int
     name: str
     camera_id: int
     cam_from_world: Float64[np.ndarray, "4 4"]
+    split: Literal["train", "test"] | None = None
+    """Where the model itself says what is held out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +55,19 @@ class Points:
         ids, starts = np.unique(self.image_id[order], return_index=True)
         rows = np.split(self.point[order], starts[1:])
         return {int(image): np.unique(seen) for image, seen in zip(ids, rows, strict=False)}
+
+
+@dataclass(frozen=True, eq=False)
+class SparseModel:
+    """What one reconstruction holds; `notes` say what was passed over."""
+
+    path: Path
+    lenses: dict[int, Lens]
+    images: tuple[RegisteredImage, ...]
+    points: PointCloud
+    seen_by: dict[int, Int64[np.ndarray, "k"]]
+    """Rows of `points` that an image observes, by its id; empty for exports without tracks."""
+    notes: tuple[str, ...] = ()
 
 
 def lens(
