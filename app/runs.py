@@ -56,6 +56,8 @@ class RunConfig:
     strategy: Literal["adaptive", "mcmc"] = "adaptive"
     exposure: bool = False
     antialiased: bool = False
+    invert_masks: bool = False
+    alpha: Literal["transparent", "mask"] = "transparent"
     versions: dict[str, str] = field(default_factory=installed_versions)
 
 

@@ -33,13 +33,13 @@ def measure(scene: data.Scene, count: int) -> dict[str, Any]:
         state.statistics = densification.ScreenStatistics.empty(len(state.splats))
         buffers = training.Buffers()
         for turn in range(3):
-            camera, photo = photos.take(turn % len(photos), 0)
-            training.step(state, config, camera, photo, 0.6, scene.radius, buffers)
+            sample = photos.take(turn % len(photos), 0)
+            training.step(state, config, sample, 0.6, scene.radius, buffers)
         with_steps = peak_memory_mb()
         state.step = training.REORDER_EVERY * config.refine_every
         buffers.frame.clear()
         training.refine(state, config)
-        training.step(state, config, camera, photo, 0.6, scene.radius, buffers)
+        training.step(state, config, sample, 0.6, scene.radius, buffers)
     peak = peak_memory_mb()
     return {
         "splats": len(state.splats),

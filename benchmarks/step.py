@@ -74,13 +74,13 @@ def measure(
                 clock.clear()
                 walls.clear()
                 cpus.clear()
-            camera, photo = photos.take(turn % len(photos), 0)
+            sample = photos.take(turn % len(photos), 0)
             wall, cpu = time.perf_counter(), time.process_time()
             # progress 0.6: full resolution, all harmonics, statistics of density control kept
-            training.step(state, config, camera, photo, 0.6, scene.radius, buffers)
+            training.step(state, config, sample, 0.6, scene.radius, buffers)
             walls.append(time.perf_counter() - wall)
             cpus.append(time.process_time() - cpu)
-    camera, _ = photos.take(0, 0)
+    camera = photos.take(0, 0).camera
     return {
         "splats": len(state.splats),
         "width": camera.width,

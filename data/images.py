@@ -25,18 +25,21 @@ _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 def photo_size(path: Path) -> tuple[int, int, bool]:
     """Width, height and whether there is an alpha channel, from the header of a photo."""
     with _open(path) as photo:
-        return *photo.size, photo.mode in ("RGBA", "LA", "PA") or "transparency" in photo.info
+        return *photo.size, _has_alpha(photo)
 
 
-def read_photo(path: Path) -> UInt8[np.ndarray, "h w 3"]:
+def read_photo(path: Path, straight: bool = False) -> UInt8[np.ndarray, "h w 3"]:
     """The pixels of a photo as stored: no EXIF rotation (COLMAP ignores it too).
 
-    Straight alpha is composited on black; grey and 16-bit photos become 8-bit RGB.
+    What an alpha channel makes transparent is composited on black, or as it is below if `straight`;
+    grey and 16-bit photos become 8-bit RGB.
     """
     with _open(path) as photo:
         try:
-            if photo.mode in ("RGBA", "LA", "PA") or "transparency" in photo.info:
+            if _has_alpha(photo):
                 rgba = np.asarray(photo.convert("RGBA"), np.float32)
+                if straight:
+                    return rgba[..., :3].astype(np.uint8)
                 return np.rint(rgba[..., :3] * (rgba[..., 3:] / 255)).astype(np.uint8)
             if photo.mode.startswith("I"):
                 grey = np.clip(np.asarray(photo, np.float64) / 257, 0, 255)
@@ -44,6 +47,40 @@ def read_photo(path: Path) -> UInt8[np.ndarray, "h w 3"]:
             return np.asarray(photo.convert("RGB"))
         except _BROKEN as error:
             raise _broken(path, error) from None
+
+
+def read_alpha(path: Path) -> UInt8[np.ndarray, "h w"]:
+    """The alpha channel of a photo; opaque where it has none."""
+    with _open(path) as photo:
+        try:
+            return np.asarray(photo.convert("RGBA"))[..., 3]
+        except _BROKEN as error:
+            raise _broken(path, error) from None
+
+
+def read_mask(path: Path) -> UInt8[np.ndarray, "h w"]:
+    """A mask: its alpha channel if that says anything, else its brightness."""
+    with _open(path) as photo:
+        try:
+            if _has_alpha(photo):
+                alpha = np.asarray(photo.convert("RGBA"))[..., 3]
+                if alpha.min() < 255:
+                    return alpha
+            if photo.mode.startswith("I"):
+                return np.where(np.asarray(photo) > 0, 255, 0).astype(np.uint8)
+            return np.asarray(photo.convert("L"))
+        except _BROKEN as error:
+            raise _broken(path, error) from None
+
+
+def resize_mask(mask: UInt8[np.ndarray, "h w"], width: int, height: int) -> np.ndarray:
+    """A mask at another size, nearest pixel: it says which photo pixels count, and those are
+    whole."""
+    if mask.shape == (height, width):
+        return mask
+    rows = (np.arange(height) * mask.shape[0]) // height
+    columns = (np.arange(width) * mask.shape[1]) // width
+    return mask[rows[:, None], columns]
 
 
 def undistort(
@@ -123,6 +160,10 @@ def _box_taps(old: int, new: int) -> list[tuple[np.ndarray, Float32[np.ndarray, 
             weight = np.maximum(covered, 0) / old
             taps.append((np.minimum(pixel, old - 1), weight.astype(np.float32)))
     return taps
+
+
+def _has_alpha(photo: Image.Image) -> bool:
+    return photo.mode in ("RGBA", "LA", "PA") or "transparency" in photo.info
 
 
 def _open(path: Path) -> Image.Image:

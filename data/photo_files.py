@@ -43,6 +43,23 @@ def find_photos(path: Path, names: list[str], data_factor: int) -> tuple[dict[st
     return files, 1
 
 
+def find_masks(path: Path, files: dict[str, Path]) -> dict[str, Path]:
+    """The mask file of each photo that has one: in `masks/` of the scene at `path`, called as the
+    photo with .png in place of its suffix or behind it, or `PHOTO.mask.png` beside the photo."""
+    folder = path / "masks"
+    disk: dict[str, Path] = {}
+    for mask in _photos_below(folder):
+        disk.setdefault(_without_suffix(mask), folder / mask)
+    found = {}
+    for name, file in files.items():
+        beside = (file.with_name(f"{file.name}.mask.png"), file.with_suffix(".mask.png"))
+        mask = disk.get(name.casefold()) or disk.get(_without_suffix(name))
+        mask = mask or next((other for other in beside if other.is_file()), None)
+        if mask is not None:
+            found[name] = mask
+    return found
+
+
 def match_names(names: list[str], disk: list[str]) -> dict[str, str]:
     """The file on disk for each registered name that has one.
 
@@ -91,7 +108,9 @@ def _stem(name: str) -> str:
 def _photos_below(folder: Path) -> list[str]:
     """Names of the photos in and below a folder, relative to it, sorted; none without it."""
     names = []
-    for base, _, files in os.walk(folder):
+    for base, folders, files in os.walk(folder):
         below = Path(base).relative_to(folder)
-        names += [(below / f).as_posix() for f in files if Path(f).suffix.lower() in PHOTO_SUFFIXES]
+        folders[:] = [f for f in folders if f != "masks"]
+        photos = (f for f in files if Path(f).suffix.lower() in PHOTO_SUFFIXES)
+        names += [(below / f).as_posix() for f in photos if not f.endswith(".mask.png")]
     return sorted(names)

@@ -54,20 +54,15 @@ def recentred(scene: Scene) -> Scene:
 
 def with_points(scene: Scene) -> Scene:
     """The scene without points at the lens of a camera, and with random ones if it has too few."""
-    points, views, notes = scene.points, scene.views, list(scene.notes)
     centres = np.array([view.camera.position_world for view in scene.train or scene.views])
-    if len(points):
-        distance, _ = nearest(centres, points.xyz, 1)
-        good = distance[:, 0] > NEAR * scene.radius
-        if not good.all():
-            notes.append(f"{(~good).sum()} points lie at the lens of a camera and are left out")
-            rgb = None if points.rgb is None else points.rgb[good]
-            points = PointCloud(points.xyz[good], rgb)
-            row = np.cumsum(good) - 1
-            views = tuple(
-                view if view.seen is None else replace(view, seen=row[view.seen[good[view.seen]]])
-                for view in views
-            )
+    notes = list(scene.notes)
+    if len(scene.points):
+        distance, _ = nearest(centres, scene.points.xyz, 1)
+        dirt = distance[:, 0] <= NEAR * scene.radius
+        if dirt.any():
+            notes.append(f"{dirt.sum()} points lie at the lens of a camera and are left out")
+            scene = scene.without_points(dirt)
+    points = scene.points
     if len(points) < FEWEST_POINTS:
         drawn = random_points([view.camera for view in scene.train or scene.views])
         rgb = np.full((len(points) + len(drawn), 3), GREY, np.uint8)
@@ -78,4 +73,4 @@ def with_points(scene: Scene) -> Scene:
             "where the cameras look"
         )
         points = PointCloud(np.concatenate([points.xyz, drawn.xyz]), rgb)
-    return replace(scene, points=points, views=views, notes=tuple(notes))
+    return replace(scene, points=points, notes=tuple(notes))

@@ -9,16 +9,33 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 
 from data.camera import Camera
 from data.clouds import PointCloud
 from data.errors import UserError
-from data.images import area_average, photo_size, read_photo, undistort
+from data.images import (
+    area_average,
+    photo_size,
+    read_alpha,
+    read_mask,
+    read_photo,
+    resize_mask,
+    undistort,
+)
 from data.lenses import Lens, undistorted_camera
-from data.photo_files import find_photos
+from data.masks import with_masks
+from data.photo_files import find_masks, find_photos
 from data.reconstruction import find_model
 from data.repairs import recentred, with_points
+
+Alpha = Literal["transparent", "mask"]
+"""An alpha channel: transparency of what was photographed, or which pixels count."""
+
+_ALPHA_MEANS = {
+    "transparent": "what they make transparent is left empty (--alpha mask: left out of the loss)",
+    "mask": "what they make transparent is left out of the loss",
+}
 
 HOLD_OUT_EVERY = 8
 """Of the sorted names, those with index 0, 8, 16, ... are held out, as in the 3DGS papers."""
@@ -39,16 +56,48 @@ class View:
     """Rows of the scene's points that COLMAP found in this photo; None where the model keeps no
     tracks."""
 
+    mask_path: Path | None = None
+    """White where the photo counts."""
+    inverted: bool = False
+    """Whether the mask is black where the photo counts."""
+    alpha: Alpha | None = None
+    """What the photo's alpha channel means; None for a photo that has none."""
+
     def image(self) -> Float32[np.ndarray, "h w 3"]:
         """The photo at the camera's size, sRGB 0..1: decoded, undistorted, area-averaged.
 
-        A pure function of the file, decoded anew at each call. Raises `UserError` for a broken one.
+        A pure function of the file, decoded anew at each call; composited on black where its alpha
+        channel is transparency. Raises `UserError` for a broken one.
         """
-        photo = read_photo(self.image_path)
+        return self._fitted(read_photo(self.image_path, straight=self.alpha == "mask"))
+
+    def kept(self) -> Float32[np.ndarray, "h w"] | None:
+        """How much each pixel of `image` counts, 0..1; None if all do. UserError for a broken
+        mask."""
+        counts = None
+        if self.mask_path is not None:
+            width, height, _ = photo_size(self.image_path)
+            mask = resize_mask(read_mask(self.mask_path), width, height)
+            counts = self._fitted(255 - mask if self.inverted else mask)
+        if self.alpha == "mask":
+            alpha = self._fitted(read_alpha(self.image_path))
+            counts = alpha if counts is None else counts * alpha
+        return counts
+
+    def opacity(self) -> Float32[np.ndarray, "h w"] | None:
+        """The alpha channel at the camera's size, 0..1; None where it is no transparency."""
+        if self.alpha != "transparent":
+            return None
+        return self._fitted(read_alpha(self.image_path))
+
+    def _fitted(self, pixels: np.ndarray) -> np.ndarray:
+        """Pixels of the file as those of the camera, 0..1."""
+        photo = np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
         if self.lens is not None:
             photo, _ = undistort(photo, self.lens)
         if photo.shape[:2] != (self.camera.height, self.camera.width):
             photo = area_average(photo, self.camera.width, self.camera.height)
+        photo = photo[..., 0] if pixels.ndim == 2 else photo
         return photo.astype(np.float32) / np.float32(255)
 
 
@@ -76,6 +125,16 @@ class Scene:
         """The held-out views, which nothing but the final score may touch."""
         return tuple(view for view in self.views if view.split == "test")
 
+    def without_points(self, gone: Bool[np.ndarray, "n"]) -> Scene:
+        """The scene without some of its points; what views see follows."""
+        row = np.cumsum(~gone) - 1
+        rgb = None if self.points.rgb is None else self.points.rgb[~gone]
+        views = tuple(
+            view if view.seen is None else replace(view, seen=row[view.seen[~gone[view.seen]]])
+            for view in self.views
+        )
+        return replace(self, points=PointCloud(self.points.xyz[~gone], rgb), views=views)
+
     @cached_property
     def radius(self) -> float:
         """The scale of the scene in world units, by which learning rates and thresholds are set.
@@ -91,11 +150,18 @@ class Scene:
         return 1.1 * spread if spread > 1e-4 * depth else depth
 
 
-def load_scene(path: str | Path, data_factor: int = 1, train_on_all: bool = False) -> Scene:
+def load_scene(
+    path: str | Path,
+    data_factor: int = 1,
+    train_on_all: bool = False,
+    invert_masks: bool = False,
+    alpha: Alpha = "transparent",
+) -> Scene:
     """The scene in a COLMAP folder, its photos shrunk `data_factor` times (not decoded yet).
 
-    Every 8th photo is held out unless `train_on_all`. Raises `UserError`, in one line, for
-    whatever makes the folder unusable.
+    Every 8th photo is held out unless `train_on_all`. Masks beside the photos are white where they
+    count, or black with `invert_masks`; `alpha` says what an alpha channel means. Raises
+    `UserError`, in one line, for whatever makes the folder unusable.
     """
     path = Path(path)
     if data_factor < 1:
@@ -114,27 +180,30 @@ def load_scene(path: str | Path, data_factor: int = 1, train_on_all: bool = Fals
             f"{path}: found one photo ({next(iter(files))}); expected at least two that the model "
             "registers, as depth comes from parallax"
         )
+    masks = find_masks(path, files)
     views, with_alpha = [], 0
     splits = any(image.split for image in model.images)
     for index, name in enumerate(sorted(files)):
         image = images[name]
         held_out = image.split == "test" if splits else index % HOLD_OUT_EVERY == 0
-        lens, alpha = _lens_of_file(files[name], model.lenses[image.camera_id])
-        with_alpha += alpha
+        lens, has_alpha = _lens_of_file(files[name], model.lenses[image.camera_id])
+        with_alpha += has_alpha
         camera = undistorted_camera(lens, image.cam_from_world)
         if lens.is_pinhole:
             camera, lens = Camera(lens.K, image.cam_from_world, lens.width, lens.height), None
         camera = _shrunk(camera, data_factor // shrunk, name)
         split = "test" if held_out and not train_on_all else "train"
         seen = model.seen_by.get(image.image_id)
-        views.append(View(name, camera, files[name], split, lens, seen))
+        mask = masks.get(name)
+        means = alpha if has_alpha else None
+        views.append(View(name, camera, files[name], split, lens, seen, mask, invert_masks, means))
     if with_alpha:
-        notes.append(f"{with_alpha} photos have an alpha channel and are composited on black")
+        notes.append(f"{with_alpha} photos have an alpha channel: {_ALPHA_MEANS[alpha]}")
     if warped := Counter(view.lens.model.name for view in views if view.lens):
         listed = ", ".join(f"{number} {name}" for name, number in sorted(warped.items()))
         notes.append(f"photos are undistorted as COLMAP does: {listed}")
     scene = Scene(path.resolve().name, path, tuple(views), model.points, tuple(notes))
-    return with_points(recentred(scene))
+    return with_points(recentred(with_masks(scene)))
 
 
 def inner_split(scene: Scene) -> Scene:

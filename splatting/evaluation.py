@@ -24,7 +24,9 @@ def evaluate(
     """PSNR, SSIM and LPIPS (None without the extra) of each view and their means.
 
     `on_image(view, rgb)` sees every float render (h, w, 3). Means are over images, as papers on
-    splatting report them; `perceptual=False` leaves LPIPS out; `device` is that of `render`.
+    splatting report them; `perceptual=False` leaves LPIPS out; `device` is that of `render`. Of a
+    masked photo only what counts is scored: PSNR over those pixels, the others filled from the
+    photo for SSIM and LPIPS.
     """
     images = []
     for view in views:
@@ -32,10 +34,14 @@ def evaluate(
         rgb = render(splats, view.camera, background, device=device).rgb
         if on_image is not None:
             on_image(view, rgb)
+        share = 1.0
+        if (kept := view.kept()) is not None:
+            share = max(float(kept.mean()), 1e-6)
+            rgb = kept[..., None] * rgb + (1.0 - kept[..., None]) * photo
         images.append(
             {
                 "name": view.name,
-                "psnr": metrics.psnr(rgb, photo),
+                "psnr": metrics.psnr(rgb, photo) + 10.0 * float(np.log10(share)),
                 "ssim": metrics.ssim(rgb, photo),
                 "lpips": metrics.lpips(rgb, photo) if perceptual else None,
             }

@@ -7,6 +7,7 @@ another, which may save it. A state that was saved continues as if it had never 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,14 +16,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from data.camera import Camera
 from data.errors import UserError
 from data.scene import Scene
 from splatting import densification, dropout, mcmc, sparsity
 from splatting.config import TrainConfig
 from splatting.cpu import adam, pipeline, ssim
 from splatting.cpu.threads import set_threads
-from splatting.photos import Photos
+from splatting.photos import Photos, Sample
 from splatting.sparse_depth import SparseDepth
 from splatting.splats import Splats
 from splatting.training_state import TrainingState, initial_state, progress
@@ -31,6 +31,8 @@ from splatting.warm_up import warm_up
 Report = Callable[[int, dict[str, Any]], Any]
 """Called after each step with its number and values; training stops early when it returns False."""
 
+AHEAD = 4
+"""Photos that are decoded ahead of their turn where not all fit into memory."""
 MEASURE_EVERY = 10
 """Steps between two measurements of the training PSNR: one costs as much as a small stage."""
 
@@ -69,8 +71,10 @@ def train(
     state: TrainingState | None = None,
     autosave: Callable[[TrainingState], None] | None = None,
     autosave_every_s: float = 300.0,
+    cache_bytes: float = math.inf,
 ) -> TrainResult:
-    """Train on `scene.train` and return the splats; `state` continues an earlier training.
+    """Train on `scene.train` and return the splats; `state` continues an earlier training, and
+    decoded photos take at most `cache_bytes`.
 
     `report(step, values)` sees loss, psnr (running, training views), splats, progress, seconds,
     steps_per_second and `live`, the current Splats, which another thread may draw.
@@ -82,7 +86,7 @@ def train(
     if config.drop is None:
         config = replace(config, drop=dropout.share_for(len(scene.train)))
     depths = SparseDepth.of(scene) if config.depth_weight else None
-    with Photos(scene.train) as photos:
+    with Photos(scene.train, cache_bytes) as photos:
         warm_up(state.splats.kernel)
         _loop(photos, depths, scene.radius, config, state, report, autosave, autosave_every_s)
     return TrainResult(state.splats, state.step, state.seconds)
@@ -106,10 +110,11 @@ def _loop(
         started = time.perf_counter()
         level = sum(done < until for until in config.coarse_until)
         view = _next_view(state, len(photos))
-        camera, photo = photos.take(view, level)
-        loss, rgb = step(state, config, camera, photo, done, radius, buffers, view, depths)
+        photos.expect(state.queue[-AHEAD:])
+        sample = photos.take(view, level)
+        loss, shown, photo = step(state, config, sample, done, radius, buffers, view, depths)
         if state.step % MEASURE_EVERY == 0 or psnr is None:
-            error = float(np.mean((np.clip(rgb, 0, 1) - photo) ** 2))
+            error = _mean_square_error(shown, photo, sample.kept)
             now = -10.0 * float(np.log10(max(error, 1e-12)))
             psnr = now if psnr is None else 0.9 * psnr + 0.1 * now
         growing = config.refine_from <= done < config.refine_until
@@ -143,18 +148,22 @@ def _values(state: TrainingState, config: TrainConfig, loss: float, psnr: float)
 def step(
     state: TrainingState,
     config: TrainConfig,
-    camera: Camera,
-    photo: Float32[np.ndarray, "h w 3"],
+    sample: Sample,
     done: float,
     radius: float,
     buffers: Buffers,
     view: int = 0,
     depths: SparseDepth | None = None,
-) -> tuple[float, Float32[np.ndarray, "h w 3"]]:
-    """One optimiser step on one photo at progress `done`; returns the loss and what was drawn
-    before it. `view` is the photo's place among the training views."""
+) -> tuple[float, Float32[np.ndarray, "h w 3"], Float32[np.ndarray, "h w 3"]]:
+    """One optimiser step on one photo at progress `done`; returns the loss, what was drawn before
+    it and what it should have been. `view` is the photo's place among the training views."""
+    camera = sample.camera
     degree = min(config.sh_degree, sum(done >= begin for begin in config.sh_from))
-    background = np.array(config.background, np.float32)
+    background, photo = np.array(config.background, np.float32), sample.rgb
+    if sample.opacity is not None:
+        # a new colour behind each photo: what is empty cannot be painted in it
+        background = state.generator.random(3, np.float32)
+        photo = photo + (1.0 - sample.opacity)[..., None] * background
     drawn = state.splats
     if config.drop:
         drawn = dropout.thinned(drawn, config.drop * done, state.generator)
@@ -164,7 +173,12 @@ def step(
     if state.exposure is not None:
         shown = buffers.frame.take("exposed", frame.rgb.shape)
         state.exposure.apply(view, frame.rgb, shown)
+    if sample.kept is not None:
+        kept = sample.kept[..., None]
+        photo = kept * photo + (1.0 - kept) * shown  # what does not count is right as it is
     loss, _, _ = ssim.l1_dssim(shown, photo, config.dssim_weight, d_rgb, buffers.loss)
+    if sample.kept is not None:
+        d_rgb *= sample.kept[..., None] / max(float(sample.kept.mean()), 1e-3)
     if state.exposure is not None:
         rate = config.exposure_rate * 0.01**done
         state.exposure.step(view, frame.rgb, d_rgb, rate, config.exposure_weight)
@@ -186,7 +200,17 @@ def step(
         mcmc.add_noise(state.splats, falling, radius, state.generator)
     elif done < config.refine_until:
         state.statistics.add(frame.visible, gradients.screen, camera.width, camera.height)
-    return loss, shown
+    return loss, shown, photo
+
+
+def _mean_square_error(
+    shown: Float32[np.ndarray, "h w 3"],
+    photo: Float32[np.ndarray, "h w 3"],
+    kept: Float32[np.ndarray, "h w"] | None,
+) -> float:
+    """Over the pixels that count; the others are equal."""
+    error = float(np.mean((np.clip(shown, 0, 1) - np.clip(photo, 0, 1)) ** 2))
+    return error if kept is None else error / max(float(kept.mean()), 1e-3)
 
 
 def refine(state: TrainingState, config: TrainConfig) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from data.errors import UserError
-
-if TYPE_CHECKING:
-    from splatting.splats import Splats
 
 FIELDS = ("psnr", "ssim", "lpips", "splats", "steps", "seconds", "kernel", "images")
 
@@ -34,24 +31,23 @@ class Command:
 
     def run(self) -> int:
         """Print the score; returns the exit code."""
-        from data import load_scene
+        from app.loading import load
         from splatting.evaluation import evaluate
         from splatting.splats import with_origin
 
-        loaded = load(self.run_or_ply)
-        scene_path = self.scene or loaded.scene
-        if scene_path is None:
-            raise UserError(
-                f"{self.run_or_ply}: expected to know the scene, found no config.json that names "
-                "it; add --scene SCENE"
-            )
         if self.data_factor is not None and self.data_factor < 1:
             raise UserError(f"--data-factor: expected 1 or more, found {self.data_factor}")
-        scene = load_scene(scene_path, self.data_factor or loaded.data_factor)
-        if loaded.saw_every_photo and self.scene is None:
+        loaded = load(self.run_or_ply)
+        if loaded.config and loaded.config.train_on_all and self.scene is None:
             raise UserError(
                 f"{self.run_or_ply}: expected a run that held photos out, found one trained with "
                 "--train-on-all; name photos it has not seen with --scene SCENE"
+            )
+        scene = loaded.scene(self.scene, self.data_factor)
+        if scene is None:
+            raise UserError(
+                f"{self.run_or_ply}: expected to know the scene, found no config.json that names "
+                "it; add --scene SCENE"
             )
         splats = with_origin(loaded.splats, scene.origin_world)
         scores = evaluate(splats, scene.test, device=self.device)
@@ -62,42 +58,6 @@ class Command:
         else:
             print_table(content)
         return 0
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """Splats, and what their run folder remembers (nothing, for a lone .ply)."""
-
-    splats: Splats
-    scene: Path | None = None
-    data_factor: int = 1
-    saw_every_photo: bool = False
-    metrics: list[dict[str, Any]] = field(default_factory=list)
-    """What training reported, oldest first."""
-
-
-def load(path: Path) -> Loaded:
-    """Read a run folder or a .ply; UserError when it is neither."""
-    from app.runs import RunFolder
-    from splatting import checkpoint, export
-
-    if not path.is_dir():
-        if not path.exists():
-            raise UserError(f"{path}: expected a run folder or a .ply, found nothing there")
-        return Loaded(export.load_ply(path))
-    run = RunFolder.open(path)
-    if run.splats_path.exists():
-        splats = checkpoint.load_splats(run.splats_path)
-    else:
-        splats = export.load_ply(run.ply_path)
-    config = run.read_config()
-    return Loaded(
-        splats,
-        scene=Path(config.scene) if config else None,
-        data_factor=config.data_factor if config else 1,
-        saw_every_photo=config.train_on_all if config else False,
-        metrics=run.metrics(),
-    )
 
 
 def complete(scores: dict[str, Any], steps: int | None, seconds: float | None) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Command:
         """Write the file and say what it holds; returns the exit code."""
         from rich.console import Console
 
-        from app.commands.eval import load
+        from app.loading import load
         from splatting.bake import bake_gaussian
 
         write = writer(self.out)

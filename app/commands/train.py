@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -63,8 +63,15 @@ class Command:
     """Keep the paint of splats smaller than a pixel, for views from afar (Mip-Splatting)."""
     exposure: bool = False
     """Fit exposure and white balance of each training photo; scores are of the plain render."""
+    invert_masks: bool = False
+    """Masks are black where photos count; by default they are white there."""
+    alpha: Literal["transparent", "mask"] = "transparent"
+    """Alpha channels: transparency of the subject, or masks of what counts."""
     max_splats: int | None = None
     """Never more splats than this."""
+    cache_gb: float | None = None
+    """Memory for decoded photos; a quarter of what is free by default. The others are decoded anew
+    each time."""
     threads: int | None = None
     """Threads of the CPU rasteriser; all cores by default."""
     device: Literal["cpu", "cuda"] = "cpu"
@@ -75,6 +82,7 @@ class Command:
         from rich.console import Console
 
         from app.interrupts import StopRequest
+        from app.memory import plan
         from app.resuming import continued, find, load_state
         from app.runs import RunFolder
         from data import load_scene
@@ -88,8 +96,16 @@ class Command:
             defaults = resolve(Command(self.scene))
             config = continued(resumed, config, defaults, endless)
         console = Console(highlight=False, markup=False, soft_wrap=True)
-        scene = load_scene(self.scene, config.data_factor, config.train_on_all)
-        for note in scene.notes:
+        scene = load_scene(
+            self.scene,
+            config.data_factor,
+            config.train_on_all,
+            config.invert_masks,
+            config.alpha,
+        )
+        memory = plan(scene, config.max_splats, self.cache_gb)
+        config = replace(config, max_splats=memory.max_splats)
+        for note in (*scene.notes, memory.note):
             console.print(note)
         viewer = None if self.no_viewer else open_viewer(scene, self, console)
         try:
@@ -107,7 +123,15 @@ class Command:
             try:
                 with StopRequest() as stop:
                     result = train_and_save(
-                        scene, config, run, viewer, console, stop, state, self.save_every
+                        scene,
+                        config,
+                        run,
+                        viewer,
+                        console,
+                        stop,
+                        state,
+                        self.save_every,
+                        memory.cache_bytes,
                     )
             except BaseException:
                 if resumed is None:
@@ -144,6 +168,8 @@ def resolve(command: Command) -> RunConfig:
         raise UserError("expected --minutes or --steps, found both; leave one out")
     if command.minutes is not None and not 0 < command.minutes < float("inf"):
         raise UserError(f"--minutes: expected a time above 0, found {command.minutes}")
+    if command.cache_gb is not None and not command.cache_gb >= 0:
+        raise UserError(f"--cache-gb: expected 0 or more, found {command.cache_gb}")
     if not command.save_every > 0:
         raise UserError(f"--save-every: expected seconds above 0, found {command.save_every}")
     least = {"data_factor": 1, "steps": 1, "seed": 0, "max_splats": 1, "threads": 1}
@@ -167,6 +193,8 @@ def resolve(command: Command) -> RunConfig:
         threads=command.threads,
         exposure=command.exposure,
         antialiased=command.antialiased,
+        invert_masks=command.invert_masks,
+        alpha=command.alpha,
     )
 
 
@@ -191,6 +219,7 @@ def train_and_save(
     stop: StopRequest,
     state: TrainingState | None,
     save_every_s: float,
+    cache_bytes: float,
 ) -> Any:
     """Train until done or stopped, from `state` if there is one, then write splats and state
     whatever ended it; the TrainResult."""
@@ -236,7 +265,7 @@ def train_and_save(
             viewer.begin_training()
         state = state or initial_state(scene, train_config)
         result = splatting.train(
-            scene, train_config, report, state, save, autosave_every_s=save_every_s
+            scene, train_config, report, state, save, save_every_s, cache_bytes
         )
     log.close()
     if viewer:

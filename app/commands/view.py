@@ -22,21 +22,19 @@ class Command:
 
     def run(self) -> int:
         """Serve until Ctrl-C; returns the exit code."""
-        from app.commands.eval import load
         from app.interrupts import StopRequest
+        from app.loading import load
         from app.viewer import Viewer
-        from data import load_scene
         from data.errors import UserError
 
         loaded = load(self.run_or_ply)
-        scene, note = None, ""
-        if self.scene is not None:
-            scene = load_scene(self.scene)
-        elif loaded.scene is not None:
-            try:
-                scene = load_scene(loaded.scene, loaded.data_factor)
-            except UserError as error:  # the splats can be looked at without their photos
-                note = f"no cameras: {error}"
+        note = ""
+        try:
+            scene = loaded.scene(self.scene)
+        except UserError as error:
+            if self.scene is not None:
+                raise
+            scene, note = None, f"no cameras: {error}"  # splats can be looked at without photos
         kernel = loaded.splats.kernel.name
         viewer = Viewer(self.run_or_ply.resolve().stem, kernel, port=self.port)
         try:

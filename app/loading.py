@@ -1,0 +1,58 @@
+"""What `eval`, `view` and `export` start from: splats, and what their run folder remembers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data.errors import UserError
+
+if TYPE_CHECKING:
+    from app.runs import RunConfig
+    from data.scene import Scene
+    from splatting.splats import Splats
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Splats, and what their run folder remembers (nothing, for a lone file)."""
+
+    path: Path
+    splats: Splats
+    config: RunConfig | None = None
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    """What training reported, oldest first."""
+
+    def scene(self, path: Path | None = None, data_factor: int | None = None) -> Scene | None:
+        """The scene at `path`, or that of the run, read as the run read it; None if neither is
+        known."""
+        from data import load_scene
+
+        config = self.config
+        if config is None:
+            return None if path is None else load_scene(path, data_factor or 1)
+        return load_scene(
+            path or Path(config.scene),
+            data_factor or config.data_factor,
+            path is None and config.train_on_all,
+            config.invert_masks,
+            config.alpha,
+        )
+
+
+def load(path: Path) -> Loaded:
+    """Read a run folder or a .ply; UserError when it is neither."""
+    from app.runs import RunFolder
+    from splatting import checkpoint, export
+
+    if not path.is_dir():
+        if not path.exists():
+            raise UserError(f"{path}: expected a run folder or a .ply, found nothing there")
+        return Loaded(path, export.load_ply(path))
+    run = RunFolder.open(path)
+    if run.splats_path.exists():
+        splats = checkpoint.load_splats(run.splats_path)
+    else:
+        splats = export.load_ply(run.ply_path)
+    return Loaded(path, splats, run.read_config(), run.metrics())
