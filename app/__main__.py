@@ -12,7 +12,8 @@ from app.errors import guarded
 from data.errors import UserError
 
 COMMANDS = {
-    "train": "train splats on a COLMAP folder and watch them in the browser",
+    "train": "train splats on a COLMAP folder, photos or a video; watch them in the browser",
+    "sfm": "find the cameras of photos or of a video",
     "view": "show a run or a .ply in the browser",
     "eval": "score a run or a .ply on a scene's held-out photos",
     "export": "write splats for other programs: .ply, .compressed.ply, .splat, .glb",
@@ -30,6 +31,7 @@ commands:
 examples:
   darb3d train SCENE                       five minutes on a COLMAP folder, live at 127.0.0.1
   darb3d train SCENE --kernel gaussian --data-factor 2 --minutes 10
+  darb3d train PHOTOS                      a folder of photos, or a video: cameras are found first
   darb3d view runs/SCENE-raised-cosine-1   look at it again
   darb3d eval runs/SCENE-raised-cosine-1 --json
   darb3d export runs/SCENE-raised-cosine-1 -o scene.glb --bake-gaussian

@@ -27,18 +27,18 @@ class Loaded:
     def scene(self, path: Path | None = None, data_factor: int | None = None) -> Scene | None:
         """The scene at `path`, or that of the run, read as the run read it; None if neither is
         known."""
+        from app.cameras import read_scene
         from data import load_scene
 
         config = self.config
+        if path is None and config is not None:
+            return read_scene(Path(config.scene), config, self.path / "sfm", data_factor)
+        if path is None:
+            return None
         if config is None:
-            return None if path is None else load_scene(path, data_factor or 1)
-        return load_scene(
-            path or Path(config.scene),
-            data_factor or config.data_factor,
-            path is None and config.train_on_all,
-            config.invert_masks,
-            config.alpha,
-        )
+            return load_scene(path, data_factor or 1)
+        factor, inverted = data_factor or config.data_factor, config.invert_masks
+        return load_scene(path, factor, invert_masks=inverted, alpha=config.alpha)
 
 
 def load(path: Path) -> Loaded:

@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import MISSING, asdict, dataclass, field, fields
@@ -58,6 +59,9 @@ class RunConfig:
     antialiased: bool = False
     invert_masks: bool = False
     alpha: Literal["transparent", "mask"] = "transparent"
+    depth_weight: float = 0.0
+    init: str | None = None
+    """Absolute path of the run or file that the splats started from."""
     versions: dict[str, str] = field(default_factory=installed_versions)
 
 
@@ -149,12 +153,18 @@ class RunFolder:
             return
         for path in (self.config_path, self.metrics_path):
             path.unlink(missing_ok=True)
+        shutil.rmtree(self.sfm_path, ignore_errors=True)
         with suppress(OSError):
             self.path.rmdir()
 
     @property
     def config_path(self) -> Path:
         return self.path / "config.json"
+
+    @property
+    def sfm_path(self) -> Path:
+        """Where cameras are found for photos that came without."""
+        return self.path / "sfm"
 
     @property
     def metrics_path(self) -> Path:

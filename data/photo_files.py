@@ -19,7 +19,7 @@ def find_photos(path: Path, names: list[str], data_factor: int) -> tuple[dict[st
     seen_any = False
     folder = path
     for folder in (path / place for place in PHOTO_FOLDERS):
-        disk = _photos_below(folder)
+        disk = photos_below(folder)
         seen_any |= bool(disk)
         try:
             found = match_names(names, disk)
@@ -37,7 +37,7 @@ def find_photos(path: Path, names: list[str], data_factor: int) -> tuple[dict[st
     files = {name: folder / file for name, file in found.items()}
     shrunk = folder.with_name(f"{folder.name}_{data_factor}")
     if data_factor > 1 and folder.name and shrunk.is_dir():
-        smaller = match_names(names, _photos_below(shrunk))
+        smaller = match_names(names, photos_below(shrunk))
         if smaller.keys() >= files.keys():
             return {name: shrunk / file for name, file in smaller.items()}, data_factor
     return files, 1
@@ -48,7 +48,7 @@ def find_masks(path: Path, files: dict[str, Path]) -> dict[str, Path]:
     photo with .png in place of its suffix or behind it, or `PHOTO.mask.png` beside the photo."""
     folder = path / "masks"
     disk: dict[str, Path] = {}
-    for mask in _photos_below(folder):
+    for mask in photos_below(folder):
         disk.setdefault(_without_suffix(mask), folder / mask)
     found = {}
     for name, file in files.items():
@@ -105,7 +105,7 @@ def _stem(name: str) -> str:
     return _without_suffix(_base(name))
 
 
-def _photos_below(folder: Path) -> list[str]:
+def photos_below(folder: Path) -> list[str]:
     """Names of the photos in and below a folder, relative to it, sorted; none without it."""
     names = []
     for base, folders, files in os.walk(folder):

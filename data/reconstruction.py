@@ -11,6 +11,11 @@ from data.sparse_model import SparseModel
 from data.transforms import find_transforms, read_transforms
 
 
+def has_model(path: Path) -> bool:
+    """Whether a folder holds cameras."""
+    return bool(find_models(path) or find_transforms(path))
+
+
 def find_model(path: Path) -> tuple[SparseModel, list[str]]:
     """The model of the scene at `path` and what to tell of the choice; UserError without one."""
     if not path.is_dir():

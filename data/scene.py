@@ -156,19 +156,21 @@ def load_scene(
     train_on_all: bool = False,
     invert_masks: bool = False,
     alpha: Alpha = "transparent",
+    model: Path | None = None,
 ) -> Scene:
     """The scene in a COLMAP folder, its photos shrunk `data_factor` times (not decoded yet).
 
-    Every 8th photo is held out unless `train_on_all`. Masks beside the photos are white where they
-    count, or black with `invert_masks`; `alpha` says what an alpha channel means. Raises
-    `UserError`, in one line, for whatever makes the folder unusable.
+    `model` is the folder of the cameras where that is another one. Every 8th photo is held out
+    unless `train_on_all`. Masks beside the photos are white where they count, or black with
+    `invert_masks`; `alpha` says what an alpha channel means. Raises `UserError`, in one line, for
+    whatever makes the folder unusable.
     """
     path = Path(path)
     if data_factor < 1:
         raise UserError(f"data factor: expected 1 or more, found {data_factor}")
-    model, notes = find_model(path)
-    notes.extend(model.notes)
-    images = {image.name: image for image in model.images}
+    sparse, notes = find_model(model or path)
+    notes.extend(sparse.notes)
+    images = {image.name: image for image in sparse.images}
     files, shrunk = find_photos(path, list(images), data_factor)
     if missing := len(images) - len(files):
         notes.append(f"{missing} of {len(images)} registered photos are not on disk")
@@ -182,18 +184,18 @@ def load_scene(
         )
     masks = find_masks(path, files)
     views, with_alpha = [], 0
-    splits = any(image.split for image in model.images)
+    splits = any(image.split for image in sparse.images)
     for index, name in enumerate(sorted(files)):
         image = images[name]
         held_out = image.split == "test" if splits else index % HOLD_OUT_EVERY == 0
-        lens, has_alpha = _lens_of_file(files[name], model.lenses[image.camera_id])
+        lens, has_alpha = _lens_of_file(files[name], sparse.lenses[image.camera_id])
         with_alpha += has_alpha
         camera = undistorted_camera(lens, image.cam_from_world)
         if lens.is_pinhole:
             camera, lens = Camera(lens.K, image.cam_from_world, lens.width, lens.height), None
         camera = _shrunk(camera, data_factor // shrunk, name)
         split = "test" if held_out and not train_on_all else "train"
-        seen = model.seen_by.get(image.image_id)
+        seen = sparse.seen_by.get(image.image_id)
         mask = masks.get(name)
         means = alpha if has_alpha else None
         views.append(View(name, camera, files[name], split, lens, seen, mask, invert_masks, means))
@@ -202,7 +204,7 @@ def load_scene(
     if warped := Counter(view.lens.model.name for view in views if view.lens):
         listed = ", ".join(f"{number} {name}" for name, number in sorted(warped.items()))
         notes.append(f"photos are undistorted as COLMAP does: {listed}")
-    scene = Scene(path.resolve().name, path, tuple(views), model.points, tuple(notes))
+    scene = Scene(path.resolve().name, path, tuple(views), sparse.points, tuple(notes))
     return with_points(recentred(with_masks(scene)))
 
 

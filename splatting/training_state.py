@@ -43,7 +43,14 @@ def initial_state(scene: Scene, config: TrainConfig) -> TrainingState:
     kernel = kernels.get(config.kernel)
     points = _at_most(scene.points, config.max_splats, config.seed)
     start = splats.from_points(points, kernel, config.sh_degree, opacity, config.antialiased)
-    start = replace(start, origin_world=scene.origin_world)
+    return state_of(replace(start, origin_world=scene.origin_world), scene, config)
+
+
+def state_of(start: Splats, scene: Scene, config: TrainConfig) -> TrainingState:
+    """The state before the first step of a training that starts from `start`."""
+    missing = (config.sh_degree + 1) ** 2 - 1 - start.shN.shape[1]
+    if missing > 0:
+        start = replace(start, shN=np.pad(start.shN, ((0, 0), (0, missing), (0, 0))))
     start, moments = densification.reorder(start, densification.new_moments(start))
     return TrainingState(
         splats=start,

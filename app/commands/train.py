@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -13,23 +13,21 @@ from data.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from app.interrupts import StopRequest
     from app.runs import RunConfig, RunFolder
-    from app.viewer import Viewer
-    from data.scene import Scene
-    from splatting.training_state import TrainingState
 
 DEFAULT_MINUTES = 5.0
-SCORED_TRAINING_VIEWS = 50
-"""The training PSNR is taken over at most this many views, evenly spaced."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """Train splats on a COLMAP folder and watch them in the browser."""
+    """Train splats and watch them in the browser.
+
+    SCENE is a COLMAP folder, a folder with transforms.json, a folder of photos, or a video; for the
+    last two the cameras are found first (see darb3d sfm).
+    """
 
     scene: Annotated[Path, tyro.conf.Positional]
-    """COLMAP folder: photos and a sparse model."""
+    """COLMAP folder, transforms.json beside photos, photos alone, or a video."""
     kernel: str = "raised-cosine"
     """Decay of a splat: gaussian, raised-cosine, half-cosine, half-cosine-square, parabolic,
     modular-sinc, inverse-multiquadric, triangle, generalised-exponential:n=1.5, student-t:nu=5, or
@@ -63,6 +61,10 @@ class Command:
     """Keep the paint of splats smaller than a pixel, for views from afar (Mip-Splatting)."""
     exposure: bool = False
     """Fit exposure and white balance of each training photo; scores are of the plain render."""
+    depth_weight: float = 0.0
+    """Pull of COLMAP's sparse points on the depth; 1 helps where there are few photos."""
+    init: Path | None = None
+    """Start from the splats of this run or .ply instead of the sparse points."""
     invert_masks: bool = False
     """Masks are black where photos count; by default they are white there."""
     alpha: Literal["transparent", "mask"] = "transparent"
@@ -81,12 +83,9 @@ class Command:
         """Train, save, score, serve; returns the exit code."""
         from rich.console import Console
 
-        from app.interrupts import StopRequest
-        from app.memory import plan
-        from app.resuming import continued, find, load_state
+        from app.cameras import name_of
+        from app.resuming import continued, find
         from app.runs import RunFolder
-        from data import load_scene
-        from data.images import read_photo
         from splatting import kernels
 
         config, resumed = resolve(self), None
@@ -96,52 +95,67 @@ class Command:
             defaults = resolve(Command(self.scene))
             config = continued(resumed, config, defaults, endless)
         console = Console(highlight=False, markup=False, soft_wrap=True)
-        scene = load_scene(
-            self.scene,
-            config.data_factor,
-            config.train_on_all,
-            config.invert_masks,
-            config.alpha,
-        )
+        if resumed is not None:
+            return self._train(resumed, config, console, resumed=True)
+        check(self.scene)
+        run = RunFolder.create(name_of(self.scene), kernels.get(self.kernel).name, self.out)
+        try:
+            return self._train(run, config, console, resumed=False)
+        except BaseException:
+            run.discard()
+            raise
+
+    def _train(self, run: RunFolder, config: RunConfig, console: Console, resumed: bool) -> int:
+        from app import cameras, training_run
+        from app.interrupts import StopRequest
+        from app.memory import plan
+        from app.resuming import load_state
+        from data.images import read_photo
+
+        missing = cameras.are_missing(self.scene)
+        if missing and not (run.sfm_path / "sparse" / "0").is_dir():
+            run.write_config(config)
+            with StopRequest() as stop:
+                try:
+                    cameras.find(self.scene, run.sfm_path, console, lambda: bool(stop))
+                except InterruptedError:
+                    self._say_how_to_go_on(run, console, "stopped while finding cameras")
+                    return stop.code
+            # as large as the photos, and nothing asks it again
+            (run.sfm_path / "database.db").unlink(missing_ok=True)
+        scene = cameras.read_scene(self.scene, config, run.sfm_path)
         memory = plan(scene, config.max_splats, self.cache_gb)
         config = replace(config, max_splats=memory.max_splats)
         for note in (*scene.notes, memory.note):
             console.print(note)
-        viewer = None if self.no_viewer else open_viewer(scene, self, console)
+        for view in scene.test:  # a broken one should not be found after the training
+            read_photo(view.image_path)
+        viewer = None
+        if not self.no_viewer:
+            viewer = training_run.open_viewer(scene, self.kernel, self.port, console)
         try:
-            for view in scene.test:  # a broken one should not be found after the training
-                read_photo(view.image_path)
             state = None
-            if resumed is None:
-                run = RunFolder.create(scene.name, kernels.get(self.kernel).name, self.out)
-            else:
-                run = resumed
+            if resumed:
                 state, note = load_state(run)
                 console.print(f"{note}resuming {run.path} at step {state.step if state else 0}")
                 run.forget_after(state.step if state else 0)
             run.write_config(config)
-            try:
-                with StopRequest() as stop:
-                    result = train_and_save(
-                        scene,
-                        config,
-                        run,
-                        viewer,
-                        console,
-                        stop,
-                        state,
-                        self.save_every,
-                        memory.cache_bytes,
-                    )
-            except BaseException:
-                if resumed is None:
-                    run.discard()
-                raise
+            with StopRequest() as stop:
+                result = training_run.train_and_save(
+                    scene,
+                    config,
+                    run,
+                    viewer,
+                    console,
+                    stop,
+                    state,
+                    self.save_every,
+                    memory.cache_bytes,
+                )
             if stop:
-                console.print(f"stopped at step {result.steps}; saved in {run.path}")
-                console.print(f"go on with: darb3d train {self.scene} --resume {run.path}")
+                self._say_how_to_go_on(run, console, f"stopped at step {result.steps}; saved")
                 return stop.code
-            score(scene, run, result, viewer, console)
+            training_run.score(scene, run, result, viewer, console)
             console.print(f"saved in {run.path}")
             if viewer and not self.exit:
                 with StopRequest() as stop:
@@ -151,6 +165,19 @@ class Command:
             if viewer:
                 viewer.close()
         return 0
+
+    def _say_how_to_go_on(self, run: RunFolder, console: Console, what: str) -> None:
+        console.print(f"{what} in {run.path}")
+        console.print(f"go on with: darb3d train {self.scene} --resume {run.path}")
+
+
+def check(source: Path) -> None:
+    """UserError for a source that no training can come of, before a run folder is made for it."""
+    from app import cameras
+    from data.reconstruction import find_model
+
+    if not cameras.are_missing(source):
+        find_model(source)
 
 
 def resolve(command: Command) -> RunConfig:
@@ -168,6 +195,8 @@ def resolve(command: Command) -> RunConfig:
         raise UserError("expected --minutes or --steps, found both; leave one out")
     if command.minutes is not None and not 0 < command.minutes < float("inf"):
         raise UserError(f"--minutes: expected a time above 0, found {command.minutes}")
+    if not 0 <= command.depth_weight < float("inf"):
+        raise UserError(f"--depth-weight: expected 0 or more, found {command.depth_weight}")
     if command.cache_gb is not None and not command.cache_gb >= 0:
         raise UserError(f"--cache-gb: expected 0 or more, found {command.cache_gb}")
     if not command.save_every > 0:
@@ -195,110 +224,6 @@ def resolve(command: Command) -> RunConfig:
         antialiased=command.antialiased,
         invert_masks=command.invert_masks,
         alpha=command.alpha,
+        depth_weight=command.depth_weight,
+        init=None if command.init is None else str(command.init.absolute()),
     )
-
-
-def open_viewer(scene: Scene, command: Command, console: Console) -> Viewer:
-    """The page, before the first step; its address is printed."""
-    from app.viewer import Viewer
-
-    viewer = Viewer(scene.name, f"{command.kernel}: compiling", port=command.port)
-    viewer.show_scene(scene)
-    console.print(f"watch it at {viewer.address}")
-    if viewer.hint:
-        console.print(viewer.hint)
-    return viewer
-
-
-def train_and_save(
-    scene: Scene,
-    config: RunConfig,
-    run: RunFolder,
-    viewer: Viewer | None,
-    console: Console,
-    stop: StopRequest,
-    state: TrainingState | None,
-    save_every_s: float,
-    cache_bytes: float,
-) -> Any:
-    """Train until done or stopped, from `state` if there is one, then write splats and state
-    whatever ended it; the TrainResult."""
-    import splatting
-    from app.progress import TrainProgress
-    from app.runs import MetricsLog
-    from splatting import kernels
-    from splatting.checkpoint import save_splats
-    from splatting.export import save_ply
-    from splatting.training_state import initial_state
-    from splatting.training_state import progress as progress_of
-    from splatting.warm_up import warm_up
-
-    train_config = splatting.TrainConfig(
-        kernel=config.kernel,
-        strategy=config.strategy,
-        steps=config.steps,
-        minutes=config.minutes,
-        seed=config.seed,
-        threads=config.threads,
-        max_splats=config.max_splats,
-        exposure=config.exposure,
-        antialiased=config.antialiased,
-    )
-    log = MetricsLog(run.metrics_path)
-
-    def save(now: TrainingState) -> None:
-        save_splats(run.splats_path, now.splats)
-        run.save_state(now)
-
-    with TrainProgress(console) as progress:
-
-        def report(step: int, values: dict[str, Any]) -> bool:
-            log.add(step, values)
-            progress.update(step, values)
-            wanted = viewer.update(step, values, lambda: stop) if viewer else True
-            return wanted and not stop
-
-        compiled_s = warm_up(kernels.get(config.kernel))
-        if compiled_s > 2:
-            console.print(f"compiled in {compiled_s:.0f} s, kept for the next time")
-        if viewer:
-            viewer.begin_training()
-        state = state or initial_state(scene, train_config)
-        result = splatting.train(
-            scene, train_config, report, state, save, save_every_s, cache_bytes
-        )
-    log.close()
-    if viewer:
-        viewer.end_training(result)
-    save(state)
-    save_ply(run.ply_path, result.splats)
-    if progress_of(state, train_config) >= 1.0:
-        run.finished_path.touch()
-    return result
-
-
-def score(
-    scene: Scene, run: RunFolder, result: Any, viewer: Viewer | None, console: Console
-) -> None:
-    """Print the PSNR of both kinds of views; write eval.json and the held-out renders."""
-    from app.commands.eval import complete
-    from app.runs import write_json
-    from app.viewer.scene_view import to_uint8
-    from splatting.evaluation import evaluate
-
-    every = -(-len(scene.train) // SCORED_TRAINING_VIEWS)
-    seen = scene.train[::every]
-    psnr = evaluate(result.splats, seen, perceptual=False)["psnr"]
-    console.print(f"training PSNR ({len(seen)} views): {psnr:.2f} dB")
-    if not scene.test:
-        console.print("no held-out PSNR: every photo was trained on")
-        return
-
-    def keep(view: Any, rgb: Any) -> None:
-        run.write_image(run.render_path(view.name), to_uint8(rgb))
-
-    scores = evaluate(result.splats, scene.test, on_image=keep)
-    write_json(run.eval_path, complete(scores, result.steps, result.seconds))
-    console.print(f"held-out PSNR ({len(scene.test)} views): {scores['psnr']:.2f} dB")
-    if viewer:
-        viewer.panel.say(f"done: held-out PSNR {scores['psnr']:.2f} dB")
