@@ -16,7 +16,9 @@ COMMANDS = {
     "sfm": "find the cameras of photos or of a video",
     "view": "show a run or a .ply in the browser",
     "eval": "score a run or a .ply on a scene's held-out photos",
-    "export": "write splats for other programs: .ply, .compressed.ply, .splat, .glb",
+    "render": "draw a run along a camera path: a film or pictures",
+    "export": "write splats for other programs: .ply, .compressed.ply, .splat, .spz, .glb",
+    "mesh": "write a triangle mesh of a run",
     "doctor": "say what is installed, what is missing and what it would give",
 }
 
@@ -34,6 +36,7 @@ examples:
   darb3d train PHOTOS                      a folder of photos, or a video: cameras are found first
   darb3d view runs/SCENE-raised-cosine-1   look at it again
   darb3d eval runs/SCENE-raised-cosine-1 --json
+  darb3d render runs/SCENE-raised-cosine-1 -o film.mp4
   darb3d export runs/SCENE-raised-cosine-1 -o scene.glb --bake-gaussian
 
 `darb3d COMMAND --help` explains the options of a command."""

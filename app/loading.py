@@ -42,14 +42,15 @@ class Loaded:
 
 
 def load(path: Path) -> Loaded:
-    """Read a run folder or a .ply; UserError when it is neither."""
+    """Read a run folder, a .ply, or a file of another program; UserError when it is none."""
     from app.runs import RunFolder
-    from splatting import checkpoint, export
+    from splatting import checkpoint, export, foreign
 
     if not path.is_dir():
         if not path.exists():
-            raise UserError(f"{path}: expected a run folder or a .ply, found nothing there")
-        return Loaded(path, export.load_ply(path))
+            raise UserError(f"{path}: expected a run folder or a file of splats, found nothing")
+        reads = export.load_ply if foreign.format_of(path) is None else foreign.load_foreign
+        return Loaded(path, reads(path))
     run = RunFolder.open(path)
     if run.splats_path.exists():
         splats = checkpoint.load_splats(run.splats_path)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.contact_sheet import FAINT, INK, PAPER
+from app.contact_sheet import FAINT, INK, PAPER
 from data.camera import Camera
 from splatting import kernels
 from splatting.kernels import Kernel

@@ -23,6 +23,8 @@ _KERNEL_COMMENT = "SplatKernel:"
 _MODE_COMMENT = "SplatRenderMode:"
 _PROGRAM_COMMENT = "SplatKernelProgram:"
 _ORIGIN_COMMENT = "SplatOrigin:"
+_SATURATED = np.float32(np.log(511.0))
+"""Logit of half an eighth bit from 1."""
 _AXES = ("x", "y", "z")
 _CHANNELS = 3
 
@@ -48,8 +50,10 @@ def save_ply(path: str | Path, splats: Splats) -> None:
     write_vertices(path, columns, tuple(comments))
 
 
-def load_ply(path: str | Path) -> Splats:
+def load_ply(path: str | Path, saturated: bool = False) -> Splats:
     """Read splats by property name, in any order, from any program; no kernel named: Gaussian.
+
+    `saturated` opacities of 0 and 1, as formats of few bits have them, are taken for almost that.
 
     Raises UserError for a file that holds no splats, an unknown kernel, or numbers not finite.
     """
@@ -66,6 +70,8 @@ def load_ply(path: str | Path) -> Splats:
 
     means, sh0 = pick(list(_AXES)), pick([f"f_dc_{c}" for c in range(_CHANNELS)])
     logit_opacities = pick(["opacity"])[:, 0]
+    if saturated:
+        logit_opacities = np.clip(logit_opacities, -_SATURATED, _SATURATED)
     log_scales = pick([f"scale_{i}" for i in range(3)])
     quats = pick([f"rot_{i}" for i in range(4)])
     rest = sum(re.fullmatch(r"f_rest_\d+", name) is not None for name in columns)

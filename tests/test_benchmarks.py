@@ -75,15 +75,6 @@ def test_ablation_is_a_queue_that_skips_what_stands(tmp_path: Path) -> None:
     assert "1/1" not in again and "synth_room" in again
 
 
-def test_contact_sheet_is_drawn(tmp_path: Path) -> None:
-    from PIL import Image
-
-    out = tmp_path / "sheet.jpg"
-    truth = "data/samples/synth_splats/gt_splats.ply"
-    run("contact_sheet", "data/samples/synth_splats", truth, "-o", out, "--width", 120)
-    assert Image.open(out).width > 3 * 120
-
-
 def test_kernel_table_prints_every_kernel() -> None:
     text = run("kernel_table")
     assert all(name in text for name in ("gaussian", "raised-cosine", "student-t"))

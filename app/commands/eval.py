@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from data.errors import UserError
+
+if TYPE_CHECKING:
+    from data.scene import Scene
+    from splatting.splats import Splats
 
 FIELDS = ("psnr", "ssim", "lpips", "splats", "steps", "seconds", "kernel", "images")
 
@@ -26,6 +30,8 @@ class Command:
     """Shrink the photos by this factor; a run folder remembers its own, otherwise 1."""
     device: Literal["cpu", "cuda"] = "cpu"
     """cuda draws with gsplat, which knows only the Gaussian."""
+    sheet: Path | None = None
+    """Write a contact sheet here (.jpg or .png): photo, render and error of each held-out photo."""
     json: bool = False
     """Print the fields of eval.json instead of a table."""
 
@@ -53,11 +59,24 @@ class Command:
         scores = evaluate(splats, scene.test, device=self.device)
         last = loaded.metrics[-1] if loaded.metrics else {}
         content = complete(scores, last.get("step"), last.get("seconds"))
+        if self.sheet is not None:
+            self._write_sheet(scene, splats)
         if self.json:
             print(json.dumps(content, indent=2))
         else:
             print_table(content)
         return 0
+
+    def _write_sheet(self, scene: Scene, splats: Splats) -> None:
+        from app.contact_sheet import sheet
+        from app.runs import replacing
+
+        assert self.sheet is not None
+        if self.sheet.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+            raise UserError(f"--sheet {self.sheet}: expected a name that ends in .jpg or .png")
+        title = f"{scene.name}, held-out views: {len(splats):,} splats, {splats.kernel.name}"
+        with replacing(self.sheet) as temporary:
+            sheet(scene.test, splats, title, 400).save(temporary, quality=88)
 
 
 def complete(scores: dict[str, Any], steps: int | None, seconds: float | None) -> dict[str, Any]:

@@ -14,15 +14,17 @@ from data.errors import UserError
 if TYPE_CHECKING:
     import numpy as np
 
+    from app.loading import Loaded
     from splatting.splats import Splats
 
-WRITERS = (".compressed.ply", ".ply", ".splat", ".glb")
+WRITERS = (".compressed.ply", ".ply", ".splat", ".spz", ".glb", "cameras.json")
 """Endings of file names, the longest first."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """Write splats for other programs: .ply (3DGS), .compressed.ply (PlayCanvas), .splat, .glb.
+    """Write splats for other programs: .ply (3DGS), .compressed.ply (PlayCanvas), .splat, .spz,
+    .glb; or cameras.json, the cameras as 3DGS writes them.
 
     Coordinates stay those of the COLMAP model. Other programs draw every splat as a Gaussian of the
     same sigma: --bake-gaussian fits Gaussians first.
@@ -52,6 +54,8 @@ class Command:
         if not 0.0 <= self.min_opacity < 1.0:
             raise UserError(f"--min-opacity: expected 0 to 1, found {self.min_opacity}")
         loaded = load(self.run_or_ply)
+        if self.out.name.lower() == "cameras.json":
+            return self._write_cameras(loaded)
         splats = loaded.splats.take(kept(loaded.splats, self))
         if not len(splats):
             raise UserError(
@@ -76,11 +80,24 @@ class Command:
             )
         return 0
 
+    def _write_cameras(self, loaded: Loaded) -> int:
+        from app.camera_list import write_camera_list
+
+        scene = loaded.scene()
+        if scene is None:
+            raise UserError(
+                f"{self.run_or_ply}: expected a run folder, which knows its cameras, found none"
+            )
+        write_camera_list(self.out, scene)
+        print(f"wrote {self.out}: {len(scene.views)} cameras")
+        return 0
+
 
 def writer(out: Path) -> Callable[[Path, Splats], None]:
     """The function that writes what the ending of `out` names."""
     from splatting.export import save_ply
     from splatting.export_glb import save_glb
+    from splatting.foreign import save_foreign
 
     ending = next((e for e in WRITERS if out.name.lower().endswith(e)), None)
     if ending is None:
@@ -94,6 +111,8 @@ def writer(out: Path) -> Callable[[Path, Splats], None]:
         return save_ply
     if ending == ".glb":
         return save_glb
+    if ending == ".spz":
+        return save_foreign
     return lambda path, splats: _by_gsplat(path, splats, ending)
 
 

@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import functools
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numba
 from numba.np.ufunc.parallel import threading_layer
+
+# open3d brings a TBB that is too old for numba, which then takes the next layer and says so
+warnings.filterwarnings("ignore", message="The TBB threading layer requires TBB")
 
 _gate = threading.Lock()
 _layer: str | None = None

@@ -1,26 +1,19 @@
-"""A contact sheet of held-out views: photo, render and error side by side.
+"""A contact sheet of held-out views: photo, render and error side by side, labelled.
 
-    python -m benchmarks.contact_sheet SCENE SPLATS -o docs/contact_sheet.jpg [--data-factor N]
-
-SPLATS is a .ply or the splats.safetensors of a run. The error is the mean absolute difference of a
-pixel, drawn from black through violet and orange to pale yellow at 0.25.
+The error is the mean absolute difference of a pixel, drawn from black through violet and orange to
+pale yellow at 0.25.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-import data
 from data.scene import View
 from splatting import metrics
-from splatting.checkpoint import load_splats
-from splatting.export import load_ply
 from splatting.rasterization import render
 from splatting.splats import Splats
 
@@ -45,7 +38,7 @@ def heat(error: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def sheet(views: Sequence[View], splats: Splats, title: str, width: int) -> Image.Image:
-    """One row a view, pictures `width` pixels wide."""
+    """One row a view with its scores, pictures `width` pixels wide."""
     label, small = ImageFont.load_default(size=17), ImageFont.load_default(size=14)
     rows = []
     for view in views:
@@ -87,27 +80,3 @@ def _scale_bar(draw: ImageDraw.ImageDraw, right: int, top: int, font: Font) -> N
 
 def _bytes(image: Float32[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
     return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
-
-
-def main() -> None:
-    options = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    options.add_argument("scene", type=Path)
-    options.add_argument("splats", type=Path)
-    options.add_argument("-o", "--out", type=Path, required=True)
-    options.add_argument("--data-factor", type=int, default=1)
-    options.add_argument("--width", type=int, default=400, help="pixels of one picture")
-    options.add_argument("--views", type=int, default=3, help="at most this many views")
-    given = options.parse_args()
-    scene = data.load_scene(given.scene, given.data_factor)
-    reads = load_ply if given.splats.suffix == ".ply" else load_splats
-    splats = reads(given.splats)
-    title = f"{scene.name}, held-out views: {len(splats):,} splats, {splats.kernel.name}"
-    chosen = scene.test[: given.views]
-    sheet(chosen, splats, title, given.width).save(given.out, quality=88)
-    print(f"wrote {given.out}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,95 @@
+"""Camera paths: they pass where they should, look where they should, and refuse what is no path."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data import load_scene
+from data.camera import Camera
+from data.errors import UserError
+from splatting.camera_paths import around, from_json, looking, through
+
+
+@pytest.fixture(scope="module")
+def cameras(banana: Path) -> list[Camera]:
+    return [view.camera for view in load_scene(banana).views]
+
+
+def is_rigid(camera: Camera) -> bool:
+    rotation = camera.cam_from_world[:3, :3]
+    return bool(np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-9))
+
+
+def test_through_passes_all_cameras(cameras: list[Camera]) -> None:
+    count = len(cameras)
+    path = through(cameras, 10 * (count - 1) + 1)
+    for index, camera in enumerate(cameras):
+        np.testing.assert_allclose(
+            path[10 * index].cam_from_world, camera.cam_from_world, atol=1e-9
+        )
+    assert all(map(is_rigid, path))
+    assert len(through(cameras[:1], 7)) == 7
+
+
+def test_around_is_one_round_that_looks_at_the_middle(cameras: list[Camera]) -> None:
+    path = around(cameras, 48)
+    positions = np.array([camera.position_world for camera in path])
+    steps = np.linalg.norm(np.diff(positions, axis=0, append=positions[:1]), axis=1)
+    assert all(map(is_rigid, path)) and steps.max() < 4 * np.median(steps)
+    # all axes pass through one point, which lies ahead of each
+    forward = np.array([camera.cam_from_world[2, :3] for camera in path])
+    across = np.eye(3) - forward[:, :, None] * forward[:, None, :]
+    focus = np.linalg.solve(across.sum(0), (across @ positions[:, :, None]).sum(0)[:, 0])
+    np.testing.assert_allclose(across @ (focus - positions)[:, :, None], 0, atol=1e-6)
+    assert (np.einsum("ci,ci->c", forward, focus - positions) > 0).all()
+    # as high as the cameras: none is upside down
+    ups = -np.array([camera.cam_from_world[1, :3] for camera in path])
+    assert (ups @ -np.mean([c.cam_from_world[1, :3] for c in cameras], axis=0) > 0).all()
+
+
+def test_around_for_cameras_in_a_row_and_in_one_place(cameras: list[Camera]) -> None:
+    for line in (cameras[:2], cameras[:1] * 3):
+        path = around(line, 12)
+        assert np.isfinite([camera.cam_from_world for camera in path]).all()
+
+
+def test_looking_has_the_target_in_the_middle_and_up_above(cameras: list[Camera]) -> None:
+    up = np.array([0.0, 0.0, 1.0])
+    camera = looking(cameras[0], np.array([3.0, 1.0, 2.0]), np.array([0.0, 0.5, 0.0]), up)
+    seen = camera.cam_from_world @ [0.0, 0.5, 0.0, 1.0]
+    np.testing.assert_allclose(seen[:2], 0, atol=1e-12)
+    assert seen[2] > 0 and (camera.cam_from_world[:3, :3] @ up)[1] < 0
+
+
+def path_of(entries: list[dict], **size: object) -> dict:
+    return {"render_width": 64, "render_height": 48, "camera_path": entries, **size}
+
+
+ENTRY = {"camera_to_world": [1, 0, 0, 2, 0, 1, 0, 0, 0, 0, 1, 4, 0, 0, 0, 1], "fov": 90.0}
+
+
+def test_a_path_of_nerfstudio(tmp_path: Path) -> None:
+    file = tmp_path / "path.json"
+    file.write_text(json.dumps(path_of([ENTRY, ENTRY])))
+    first, _ = from_json(file)
+    assert (first.width, first.height, first.K[1, 1]) == (64, 48, pytest.approx(24))
+    np.testing.assert_allclose(first.position_world, [2, 0, 4])
+    np.testing.assert_allclose(first.cam_from_world @ [2, 1, 0, 1], [0, -1, 4, 1], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{", "[]", "{}", json.dumps(path_of([])), json.dumps(path_of([{}])),
+        json.dumps(path_of([{**ENTRY, "fov": 0}])), json.dumps(path_of([ENTRY], render_width=0)),
+        json.dumps(path_of([{**ENTRY, "camera_to_world": [1, 2]}])),
+    ],
+)  # fmt: skip
+def test_what_is_no_path_is_one_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / "path.json").write_text(content)
+    with pytest.raises(UserError, match=r"path\.json: expected a camera path of nerfstudio"):
+        from_json(tmp_path / "path.json")
