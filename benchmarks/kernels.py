@@ -5,7 +5,8 @@
 Three rules for each kernel and scene: equal time, equal steps, equal splats. Held-out PSNR along
 the equal-time training says when a kernel reaches what the Gaussian ends with. Cells stand in
 `benchmarks/results/kernels/`; a cell that stands is skipped, so the queue may be stopped at any
-time. `--table` only prints what stands. Run it on a machine that does nothing else.
+time. `--table` only prints what stands. Seconds are of CPU time on all cores: other programs on the
+machine slow a cell down without changing it.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import numpy as np
 
 import data
-from benchmarks.machine import RESULTS, facts, parser, print_table, write_json
+from benchmarks.machine import RESULTS, cpu_clock, facts, parser, print_table, write_json
 from splatting import kernels, metrics
 from splatting.config import TrainConfig
+from splatting.cpu.threads import set_threads
 from splatting.evaluation import evaluate
 from splatting.rasterization import render
 from splatting.splats import Splats
@@ -70,7 +72,7 @@ def measure(scene: data.Scene, config: TrainConfig, with_curve: bool) -> dict[st
             )
 
     cpu = time.process_time()
-    result = train(scene, config, report)
+    result = train(scene, config, report, clock=cpu_clock(set_threads(config.threads)))
     cpu = time.process_time() - cpu
     scores = evaluate(result.splats, scene.test)
     return {

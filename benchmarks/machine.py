@@ -94,6 +94,13 @@ def fma_peak_gflops() -> float:
     return 20_000 * len(x) * 16 / min(seconds) / 1e9
 
 
+def cpu_clock(threads: int) -> Callable[[], float]:
+    """Seconds of CPU of this process, divided by its threads: what a clock on the wall would show
+    if nothing else ran. Equal-time cells are measured by it, so that other programs on a shared
+    machine slow them down without changing them."""
+    return lambda: time.process_time() / threads
+
+
 def peak_memory_mb() -> float:
     """The largest resident size of this process so far."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -16,25 +16,38 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import data
-from benchmarks.machine import RESULTS, facts, parser, print_table, write_json
+from benchmarks.machine import RESULTS, cpu_clock, facts, parser, print_table, write_json
 from data.scene import inner_split
 from splatting.checkpoint import save_splats
 from splatting.config import TrainConfig
+from splatting.cpu.threads import set_threads
 from splatting.evaluation import evaluate
 from splatting.training import train
 
+HELD_OUT_EVERY_S = 15
+"""Seconds of training between two scores of the held-out views; the clock stands still."""
 
-def measure(scene: data.Scene, config: TrainConfig, keep: Path | None) -> dict[str, Any]:
-    """Train on `scene` and score both kinds of views; `keep` receives the splats."""
+
+def measure(
+    scene: data.Scene, config: TrainConfig, keep: Path | None, cpu_time: bool = False
+) -> dict[str, Any]:
+    """Train on `scene` and score both kinds of views; `keep` receives the splats, and minutes are
+    of CPU time if `cpu_time`."""
     curve: list[dict[str, float]] = []
+    held_out_curve: list[dict[str, float]] = []
+    clock = cpu_clock(set_threads(config.threads)) if cpu_time else time.perf_counter
 
     def report(step: int, values: dict[str, Any]) -> None:
         if not curve or values["seconds"] - curve[-1]["seconds"] >= 10:
             names = ("seconds", "loss", "psnr", "splats")
             curve.append({"step": step, **{name: round(values[name], 4) for name in names}})
+        place = HELD_OUT_EVERY_S * (len(held_out_curve) + 1)
+        if config.minutes and values["seconds"] >= place:
+            psnr = evaluate(values["live"], scene.test, perceptual=False)["psnr"]
+            held_out_curve.append({"seconds": round(values["seconds"], 1), "psnr": round(psnr, 3)})
 
     cpu = time.process_time()
-    result = train(scene, config, report)
+    result = train(scene, config, report, clock=clock)
     cpu = time.process_time() - cpu
     seen = evaluate(result.splats, scene.train[:: -(-len(scene.train) // 16)], perceptual=False)
     held_out = evaluate(result.splats, scene.test)
@@ -50,8 +63,16 @@ def measure(scene: data.Scene, config: TrainConfig, keep: Path | None) -> dict[s
         "cpu_seconds": round(cpu, 2),
         "steps_per_second": round(result.steps / result.seconds, 2),
         "config": vars(config),
+        "clock": "CPU" if cpu_time else "wall",
+        "within_3_db_after_s": within(held_out_curve, held_out["psnr"] - 3.0),
+        "held_out_curve": held_out_curve,
         "curve": curve,
     }
+
+
+def within(curve: list[dict[str, float]], psnr: float) -> float | None:
+    """Seconds until `curve` first reaches `psnr`; None if it never does."""
+    return next((point["seconds"] for point in curve if point["psnr"] >= psnr), None)
 
 
 def main() -> None:
@@ -64,6 +85,7 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--threads", type=int)
     options.add_argument("--inner", action="store_true", help="hold out training views instead")
+    options.add_argument("--cpu-time", action="store_true", help="minutes of CPU time by threads")
     options.add_argument("--again", action="store_true", help="measure even if it stands already")
     options.add_argument("--keep", type=Path, help="write the trained splats here")
     given = options.parse_args()
@@ -85,7 +107,8 @@ def main() -> None:
         return
     machine = facts()
     print(machine)
-    cell = measure(inner_split(scene) if given.inner else scene, config, given.keep)
+    split_of = inner_split(scene) if given.inner else scene
+    cell = measure(split_of, config, given.keep, given.cpu_time)
     write_json(place, {"benchmark": "quality", "machine": machine, "scene": scene.name, **cell})
     print_table(
         ["scene", "kernel", "PSNR", "SSIM", "training", "splats", "steps", "steps/s", "s", "CPU s"],

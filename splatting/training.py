@@ -72,9 +72,10 @@ def train(
     autosave: Callable[[TrainingState], None] | None = None,
     autosave_every_s: float = 300.0,
     cache_bytes: float = math.inf,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> TrainResult:
     """Train on `scene.train` and return the splats; `state` continues an earlier training, and
-    decoded photos take at most `cache_bytes`.
+    decoded photos take at most `cache_bytes`. `clock` gives the seconds that `minutes` count.
 
     `report(step, values)` sees loss, psnr (running, training views), splats, progress, seconds,
     steps_per_second and `live`, the current Splats, which another thread may draw.
@@ -88,7 +89,9 @@ def train(
     depths = SparseDepth.of(scene) if config.depth_weight else None
     with Photos(scene.train, cache_bytes) as photos:
         warm_up(state.splats.kernel)
-        _loop(photos, depths, scene.radius, config, state, report, autosave, autosave_every_s)
+        _loop(
+            photos, depths, scene.radius, config, state, report, autosave, autosave_every_s, clock
+        )
     return TrainResult(state.splats, state.step, state.seconds)
 
 
@@ -101,13 +104,14 @@ def _loop(
     report: Report | None,
     autosave: Callable[[TrainingState], None] | None,
     autosave_every_s: float,
+    clock: Callable[[], float],
 ) -> None:
     """Steps, density control, reports and saves until the configured length is reached."""
     buffers = Buffers()
     psnr: float | None = None
     saved_at = state.seconds
     while (done := progress(state, config)) < 1.0:
-        started = time.perf_counter()
+        started = clock()
         level = sum(done < until for until in config.coarse_until)
         view = _next_view(state, len(photos))
         photos.expect(state.queue[-AHEAD:])
@@ -121,7 +125,7 @@ def _loop(
         if growing and state.step % config.refine_every == 0:
             buffers.frame.clear()  # an edit needs room for a second copy of all splats
             refine(state, config)
-        state.seconds += time.perf_counter() - started
+        state.seconds += clock() - started
         # not kept in a variable: it would hold the splats of before the next edit
         if report is not None and report(state.step, _values(state, config, loss, psnr)) is False:
             break
