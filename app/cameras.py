@@ -27,14 +27,22 @@ STAGES = {
 
 
 def are_missing(source: Path) -> bool:
-    """Whether `source` is a video, or a folder with photos and no model."""
+    """Whether `source` is a video, or a folder (or .zip) with photos and no model."""
     from data.photo_files import photos_below
     from data.reconstruction import has_model
     from data.video import is_video
 
     if is_video(source):
         return True
-    return source.is_dir() and not has_model(source) and bool(photos_below(source))
+    folder = folder_of(source)
+    return folder.is_dir() and not has_model(folder) and bool(photos_below(folder))
+
+
+def folder_of(source: Path) -> Path:
+    """`source`, or what it unpacks to."""
+    from data.archives import is_archive, unpacked
+
+    return unpacked(source) if is_archive(source) else source
 
 
 def find(
@@ -52,7 +60,7 @@ def find(
     from data.sfm import SfmConfig, reconstruct
     from data.video import extract_frames, is_video
 
-    config, photos = config or SfmConfig(), source
+    config, photos = config or SfmConfig(), folder_of(source)
     with StageProgress(console) as progress:
         if is_video(source):
             photos = out / "images"

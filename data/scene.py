@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Float32, Int64, UInt16
 
+from data import flat_photos
+from data.archives import is_archive, unpacked
 from data.camera import Camera
 from data.clouds import PointCloud
 from data.errors import UserError
@@ -32,6 +34,9 @@ from data.repairs import recentred, with_points
 Alpha = Literal["transparent", "mask"]
 """An alpha channel: transparency of what was photographed, or which pixels count."""
 
+_BYTE = np.float32(255)
+_PARTS = 256
+"""Of a byte, in which averages are kept on disk."""
 _ALPHA_MEANS = {
     "transparent": "what they make transparent is left empty (--alpha mask: left out of the loss)",
     "mask": "what they make transparent is left out of the loss",
@@ -69,7 +74,17 @@ class View:
         A pure function of the file, decoded anew at each call; composited on black where its alpha
         channel is transparency. Raises `UserError` for a broken one.
         """
-        return self._fitted(read_photo(self.image_path, straight=self.alpha == "mask"))
+        straight = self.alpha == "mask"
+        if self.lens is None:
+            return self._fitted(read_photo(self.image_path, straight)) / _BYTE
+        how = f"{self.lens} {self.camera.width}x{self.camera.height} {straight}"
+
+        def undistorted() -> UInt16[np.ndarray, "h w 3"]:
+            fitted = self._fitted(read_photo(self.image_path, straight))
+            return np.rint(fitted * np.float32(_PARTS)).astype(np.uint16)
+
+        parts = flat_photos.kept(self.image_path, how, undistorted)
+        return parts.astype(np.float32) / (_BYTE * np.float32(_PARTS))
 
     def kept(self) -> Float32[np.ndarray, "h w"] | None:
         """How much each pixel of `image` counts, 0..1; None if all do. UserError for a broken
@@ -78,9 +93,9 @@ class View:
         if self.mask_path is not None:
             width, height, _ = photo_size(self.image_path)
             mask = resize_mask(read_mask(self.mask_path), width, height)
-            counts = self._fitted(255 - mask if self.inverted else mask)
+            counts = self._fitted(255 - mask if self.inverted else mask) / _BYTE
         if self.alpha == "mask":
-            alpha = self._fitted(read_alpha(self.image_path))
+            alpha = self._fitted(read_alpha(self.image_path)) / _BYTE
             counts = alpha if counts is None else counts * alpha
         return counts
 
@@ -88,17 +103,16 @@ class View:
         """The alpha channel at the camera's size, 0..1; None where it is no transparency."""
         if self.alpha != "transparent":
             return None
-        return self._fitted(read_alpha(self.image_path))
+        return self._fitted(read_alpha(self.image_path)) / _BYTE
 
     def _fitted(self, pixels: np.ndarray) -> np.ndarray:
-        """Pixels of the file as those of the camera, 0..1."""
+        """Pixels of the file as those of the camera: float32, 0..255."""
         photo = np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
         if self.lens is not None:
             photo, _ = undistort(photo, self.lens)
         if photo.shape[:2] != (self.camera.height, self.camera.width):
             photo = area_average(photo, self.camera.width, self.camera.height)
-        photo = photo[..., 0] if pixels.ndim == 2 else photo
-        return photo.astype(np.float32) / np.float32(255)
+        return (photo[..., 0] if pixels.ndim == 2 else photo).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +179,9 @@ def load_scene(
     `invert_masks`; `alpha` says what an alpha channel means. Raises `UserError`, in one line, for
     whatever makes the folder unusable.
     """
-    path = Path(path)
+    path, source = Path(path), Path(path)
+    if is_archive(path):
+        path = unpacked(path)
     if data_factor < 1:
         raise UserError(f"data factor: expected 1 or more, found {data_factor}")
     sparse, notes = find_model(model or path)
@@ -204,7 +220,9 @@ def load_scene(
     if warped := Counter(view.lens.model.name for view in views if view.lens):
         listed = ", ".join(f"{number} {name}" for name, number in sorted(warped.items()))
         notes.append(f"photos are undistorted as COLMAP does: {listed}")
-    scene = Scene(path.resolve().name, path, tuple(views), sparse.points, tuple(notes))
+        flat_photos.tidy()
+    name = source.stem if is_archive(source) else path.resolve().name
+    scene = Scene(name, path, tuple(views), sparse.points, tuple(notes))
     return with_points(recentred(with_masks(scene)))
 
 

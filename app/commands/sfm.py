@@ -40,13 +40,14 @@ class Command:
 
         from app import cameras
         from app.interrupts import StopRequest
+        from data.archives import is_archive
         from data.lenses import MODELS
         from data.sfm import SfmConfig
         from data.video import is_video
 
         if not self.source.exists():
             raise UserError(f"{self.source}: expected photos or a video, found nothing there")
-        if self.source.is_file() and not is_video(self.source):
+        if self.source.is_file() and not (is_video(self.source) or is_archive(self.source)):
             raise UserError(f"{self.source}: expected a folder of photos or a video, found a file")
         if self.lens not in MODELS:
             raise UserError(f"--lens: expected one of {', '.join(MODELS)}, found {self.lens}")

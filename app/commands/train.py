@@ -22,12 +22,12 @@ DEFAULT_MINUTES = 5.0
 class Command:
     """Train splats and watch them in the browser.
 
-    SCENE is a COLMAP folder, a folder with transforms.json, a folder of photos, or a video; for the
-    last two the cameras are found first (see darb3d sfm).
+    SCENE is a COLMAP folder, a folder with transforms.json, a .zip of either, a folder of photos,
+    or a video; for the last two the cameras are found first (see darb3d sfm).
     """
 
     scene: Annotated[Path, tyro.conf.Positional]
-    """COLMAP folder, transforms.json beside photos, photos alone, or a video."""
+    """COLMAP folder, transforms.json beside photos, .zip, photos alone, or a video."""
     kernel: str = "raised-cosine"
     """Decay of a splat: gaussian, raised-cosine, half-cosine, half-cosine-square, parabolic,
     modular-sinc, inverse-multiquadric, triangle, generalised-exponential:n=1.5, student-t:nu=5, or
@@ -177,7 +177,7 @@ def check(source: Path) -> None:
     from data.reconstruction import find_model
 
     if not cameras.are_missing(source):
-        find_model(source)
+        find_model(cameras.folder_of(source))
 
 
 def resolve(command: Command) -> RunConfig:

@@ -12,16 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from data import user_cache
+
 
 def folder() -> Path:
     """The folder of compiled code: `NUMBA_CACHE_DIR` if set, else the user's cache folder."""
     if chosen := os.environ.get("NUMBA_CACHE_DIR"):
         return Path(chosen)
-    if sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "darb3d" / f"numba-py{sys.version_info[0]}{sys.version_info[1]}-{_sources()}"
+    return user_cache.folder() / f"numba-py{sys.version_info[0]}{sys.version_info[1]}-{_sources()}"
 
 
 def _sources() -> str:

@@ -53,6 +53,11 @@ def test_no_photos(train, mini_scene):
     train(mini_scene, says="expected")
 
 
+def test_a_broken_archive(train, tmp_path):
+    (tmp_path / "scene.zip").write_bytes(b"nothing")
+    train("scene.zip", says="scene.zip: expected a complete .zip")
+
+
 def test_one_photo(train, write_scene, tmp_path):
     train(write_scene(tmp_path / "one", photos=1), says="photo")
 
