@@ -7,12 +7,14 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3.13 python3.14 py
 EXIT ?=
 BIN := .venv/bin
 
-.PHONY: help install demo test lint bench bench-full clean chosen
+.PHONY: help install demo test lint fuzz soak bench bench-full clean chosen
 
 help:
 	@echo "make install   build .venv; TORCH='$(TORCH)' and PYTHON='$(PYTHON)' can be overridden"
 	@echo "make demo      train the bundled scene and serve it until Ctrl-C; EXIT=1 stops after training"
 	@echo "make test      lint, types and every test"
+	@echo "make fuzz      twenty thousand spoilt files for each reader"
+	@echo "make soak      trainings killed at fifty moments, each continued"
 	@echo "make bench     the quick benchmarks, and what the long ones found"
 	@echo "make bench-full  continue the tables of kernels and options; SCENES=FOLDER holds fox and sceaux, which cannot be bundled"
 
@@ -36,6 +38,12 @@ lint: install
 test: lint
 	@sh scripts/system_packages.sh browser
 	$(BIN)/python -m pytest
+
+fuzz: install
+	DARB3D_FUZZ=20000 $(BIN)/python -m pytest tests/data/test_fuzz.py
+
+soak: install
+	DARB3D_SOAK=50 $(BIN)/python -m pytest tests/app/test_soak.py
 
 bench: install
 	$(BIN)/python -m benchmarks.render --quick

@@ -242,7 +242,10 @@ class RunFolder:
         save_state(self.state_path, *pack(state))
 
     def forget_after(self, step: int) -> None:
-        """Drop metrics of steps that will be taken again."""
+        """Drop metrics of steps that will be taken again, and drafts of saves that were killed."""
+        for draft in self.path.glob(".*"):
+            if draft.is_file():
+                draft.unlink(missing_ok=True)
         kept = [json.dumps(line) + "\n" for line in self.metrics() if line["step"] <= step]
         with replacing(self.metrics_path) as temporary:
             temporary.write_text("".join(kept), encoding="utf-8")

@@ -78,15 +78,15 @@ def points(path: Path) -> Points:
         words = line.split()
         try:
             rows.append([float(word) for word in words[1:7]])
-            tracks.append([int(word) for word in words[8::2]])
-        except ValueError:
+            tracks.append(np.array([int(word) for word in words[8::2]], np.int64))
+        except (ValueError, OverflowError):
             words = []
         if len(words) < 7:
             raise _bad_line(path, number, "POINT3D_ID X Y Z R G B ERROR TRACK[]")
     table = np.array(rows, np.float64).reshape(-1, 6)
     rgb = np.clip(np.nan_to_num(table[:, 3:]), 0, 255).astype(np.uint8)
     lengths = [len(track) for track in tracks]
-    image_id = np.array([image for track in tracks for image in track], np.int64)
+    image_id = np.concatenate([np.empty(0, np.int64), *tracks])
     return Points(PointCloud(table[:, :3], rgb), image_id, np.repeat(np.arange(len(rows)), lengths))
 
 

@@ -1,0 +1,193 @@
+"""Readers on spoilt files: a scene that holds together, or the reader's own one-line error; never a
+crash, a hang over two seconds, or ten times the file's size in memory.
+
+`make fuzz` runs twenty thousand mutations of each file; here it is three hundred.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import data
+from data import load_scene
+from data.clouds import read_cloud
+from data.errors import UserError
+from data.scene import Scene
+from splatting.export import load_ply
+from splatting.splats import Splats
+from tests.data.model_files import binary_model, photos
+
+COUNT = int(os.environ.get("DARB3D_FUZZ", "300"))
+SLOWEST_S = 2.0
+SLACK_BYTES = 8_000_000
+"""What a reader may take whatever the size of the file: photos, imports, interpreter."""
+SAMPLES = Path(data.__file__).parent / "samples"
+WORDS = (b"nan", b"inf", b"-1", b"0", b"1e999", b"99999999999999999999", b"", b"x", b"\xff\xfe")
+
+NUMBERS = (0, 1, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**64 - 1)
+
+
+def mutated(content: bytes, rng: np.random.Generator, text: bool) -> bytes:
+    """`content` with one to four changes."""
+    for _ in range(rng.integers(1, 5)):
+        content = _changed(content, rng, text and rng.random() < 0.6)
+    return content
+
+
+def _changed(content: bytes, rng: np.random.Generator, text: bool) -> bytes:
+    size = len(content)
+    if not size:
+        return rng.bytes(8)
+    place = int(rng.integers(size))
+    if text:
+        words = content.split(b" ")
+        k = int(rng.integers(len(words)))
+        words[k] = WORDS[rng.integers(len(WORDS))]
+        return b" ".join(words)
+    match rng.integers(6):
+        case 0:  # a bit
+            return (
+                content[:place]
+                + bytes([content[place] ^ (1 << rng.integers(8))])
+                + content[place + 1 :]
+            )
+        case 1:  # the end
+            return content[:place]
+        case 2:  # some bytes
+            return content[:place] + rng.bytes(int(rng.integers(1, 9))) + content[place + 8 :]
+        case 3:  # a number that is too large, or negative
+            number = NUMBERS[rng.integers(len(NUMBERS))]
+            return content[:place] + number.to_bytes(8, "little") + content[place + 8 :]
+        case 4:  # a part twice
+            end = min(size, place + int(rng.integers(1, 64)))
+            return content[:end] + content[place:]
+        case _:  # a part gone
+            return content[:place] + content[place + int(rng.integers(1, 64)) :]
+
+
+def whole_scene(scene: Scene) -> None:
+    assert scene.views and np.isfinite(scene.points.xyz).all()
+    for view in scene.views:
+        camera = view.camera
+        assert np.isfinite(camera.K).all() and np.isfinite(camera.cam_from_world).all()
+        assert camera.width > 0 and camera.height > 0
+        assert view.seen is None or view.seen.max(initial=-1) < len(scene.points)
+    assert np.isfinite(scene.radius)
+
+
+def whole_splats(splats: Splats) -> None:
+    for array in splats.arrays().values():
+        assert len(array) == len(splats) and np.isfinite(array).all()
+
+
+def scene_of(tmp: Path, text: bool) -> Path:
+    names = ["a.png", "b.png", "c d.png"]
+    lenses = [(1, 4, 40, 30, (50.0, 50.0, 20.0, 15.0, -0.1, 0.01, 0.0, 0.0))]
+    model = binary_model(tmp / "sparse/0", names, lenses, points=120)
+    photos(tmp / "images", names)
+    if text:
+        from data.colmap import read_model
+
+        read = read_model(model)
+        (model / "cameras.txt").write_text("1 OPENCV 40 30 50 50 20 15 -0.1 0.01 0 0\n")
+        lines = []
+        for image in read.images:
+            x = image.cam_from_world[0, 3]
+            lines += [f"{image.image_id} 1 0 0 0 {x} 0 0 1 {image.name}", "3.0 4.0 -1"]
+        (model / "images.txt").write_text("\n".join(lines) + "\n")
+        rows = [f"{i} {x} {y} {z} 1 2 3 0.5 1 0 2 0" for i, (x, y, z) in enumerate(read.points.xyz)]
+        (model / "points3D.txt").write_text("\n".join(rows) + "\n")
+        for file in model.glob("*.bin"):
+            file.unlink()
+    return tmp
+
+
+def nerf_scene(tmp: Path) -> Path:
+    names = ["images/a.png", "images/b.png", "images/c.png"]
+    photos(tmp, names)
+    pose = np.eye(4).tolist()
+    frames = [{"file_path": name, "transform_matrix": pose} for name in names]
+    content = {"fl_x": 50.0, "w": 40, "h": 30, "k1": 0.01, "frames": frames}
+    (tmp / "transforms.json").write_text(json.dumps(content))
+    return tmp
+
+
+def splat_file(tmp: Path) -> Path:
+    splats = load_ply(SAMPLES / "synth_splats" / "gt_splats.ply").take(np.arange(40))
+    from splatting.export import save_ply
+
+    save_ply(tmp / "a.ply", splats)
+    return tmp
+
+
+CASES: dict[str, tuple[Callable[[Path], Path], str, bool, Callable[[Path], None]]] = {
+    **{
+        f"{stem}.{ending}": (
+            lambda tmp, text=ending == "txt": scene_of(tmp, text),
+            f"sparse/0/{stem}.{ending}",
+            ending == "txt",
+            lambda folder: whole_scene(load_scene(folder)),
+        )
+        for stem in ("cameras", "images", "points3D")
+        for ending in ("bin", "txt")
+    },
+    "transforms.json": (
+        nerf_scene,
+        "transforms.json",
+        True,
+        lambda folder: whole_scene(load_scene(folder)),
+    ),
+    "splats.ply": (
+        splat_file,
+        "a.ply",
+        False,
+        lambda folder: whole_splats(load_ply(folder / "a.ply")),
+    ),
+    "cloud.ply": (
+        splat_file,
+        "a.ply",
+        False,
+        lambda folder: np.testing.assert_(np.isfinite(read_cloud(folder / "a.ply").xyz).all()),
+    ),
+}
+
+
+@pytest.mark.timeout(24 * 3600 if COUNT > 300 else 300)
+@pytest.mark.parametrize("name", CASES)
+def test_spoilt_files(name: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("DARB3D_CACHE", str(tmp_path / "cache"))
+    build, place, text, load = CASES[name]
+    folder = build(tmp_path / "scene") if "ply" not in name else build(tmp_path)
+    file = folder / place
+    good = file.read_bytes()
+    load(folder)
+    refused = 0
+    for number in range(COUNT):
+        rng = np.random.default_rng([number, *name.encode()])
+        content = mutated(good, rng, text)
+        file.write_bytes(content)
+        tracemalloc.start()
+        started = time.process_time()
+        try:
+            load(folder)
+        except UserError as error:
+            refused += 1
+            assert "\n" not in str(error), (name, number)
+        except Exception as error:
+            shutil.copy(file, tmp_path / f"mutation-{number}")
+            raise AssertionError(f"{name}, mutation {number}: {error!r}") from error
+        seconds = time.process_time() - started
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert seconds < SLOWEST_S, (name, number, seconds)
+        assert peak < 10 * len(content) + SLACK_BYTES, (name, number, peak)
+    assert refused > COUNT / 20
