@@ -89,6 +89,7 @@ def read_scene(
         config.invert_masks,
         config.alpha,
         model,
+        config.undistorted,
     )
     return replace(scene, name=name_of(source))
 

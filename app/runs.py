@@ -58,6 +58,7 @@ class RunConfig:
     exposure: bool = False
     antialiased: bool = False
     invert_masks: bool = False
+    undistorted: bool = False
     alpha: Literal["transparent", "mask"] = "transparent"
     depth_weight: float = 0.0
     init: str | None = None

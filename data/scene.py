@@ -171,13 +171,15 @@ def load_scene(
     invert_masks: bool = False,
     alpha: Alpha = "transparent",
     model: Path | None = None,
+    undistorted: bool = False,
 ) -> Scene:
     """The scene in a COLMAP folder, its photos shrunk `data_factor` times (not decoded yet).
 
     `model` is the folder of the cameras where that is another one. Every 8th photo is held out
     unless `train_on_all`. Masks beside the photos are white where they count, or black with
-    `invert_masks`; `alpha` says what an alpha channel means. Raises `UserError`, in one line, for
-    whatever makes the folder unusable.
+    `invert_masks`; `alpha` says what an alpha channel means. Where photos are `undistorted`
+    already, the model's distortion is ignored. Raises `UserError`, in one line, for whatever makes
+    the folder unusable.
     """
     path, source = Path(path), Path(path)
     if is_archive(path):
@@ -206,9 +208,10 @@ def load_scene(
         held_out = image.split == "test" if splits else index % HOLD_OUT_EVERY == 0
         lens, has_alpha = _lens_of_file(files[name], sparse.lenses[image.camera_id])
         with_alpha += has_alpha
-        camera = undistorted_camera(lens, image.cam_from_world)
-        if lens.is_pinhole:
+        if undistorted or lens.is_pinhole:
             camera, lens = Camera(lens.K, image.cam_from_world, lens.width, lens.height), None
+        else:
+            camera = undistorted_camera(lens, image.cam_from_world)
         camera = _shrunk(camera, data_factor // shrunk, name)
         split = "test" if held_out and not train_on_all else "train"
         seen = sparse.seen_by.get(image.image_id)

@@ -16,6 +16,9 @@ from data.errors import UserError
 from data.geometry import rotation_from_quat
 from data.lenses import Lens, lens_from_colmap
 
+FARTHEST = 1e12
+"""Coordinates beyond this are no coordinates: the Earth has 1e7 metres."""
+
 
 @dataclass(frozen=True, eq=False)
 class RegisteredImage:
@@ -40,7 +43,7 @@ class Points:
 
     def finite(self) -> Points:
         """Without the points that have no position."""
-        good = np.isfinite(self.cloud.xyz).all(axis=1)
+        good = (np.abs(self.cloud.xyz) < FARTHEST).all(axis=1)
         if good.all():
             return self
         rgb = None if self.cloud.rgb is None else self.cloud.rgb[good]
@@ -86,7 +89,8 @@ def image(
     """A registered image of `pose` = (qw, qx, qy, qz, tx, ty, tz); UserError for an impossible
     one."""
     norm = np.linalg.norm(pose[:4])
-    if not (np.isfinite(pose).all() and norm > 1e-9):
+    possible = np.isfinite(pose).all() and np.abs(pose[4:]).max() < FARTHEST
+    if not (possible and 1e-9 < norm < FARTHEST):
         raise UserError(
             f"{path}: image {name} has no valid pose (found {list(pose)}); remove it from the model"
         )

@@ -16,7 +16,7 @@ from data.clouds import PointCloud, read_cloud
 from data.errors import UserError
 from data.images import photo_size
 from data.lenses import Lens
-from data.sparse_model import RegisteredImage, SparseModel, lens
+from data.sparse_model import FARTHEST, RegisteredImage, SparseModel, lens
 
 SPLIT_FILES: dict[str, Literal["train", "test"]] = {
     "transforms_train.json": "train",
@@ -133,7 +133,10 @@ def _cam_from_world(where: str, matrix: Any) -> np.ndarray:
         world_from_cam = np.array(matrix, np.float64)
     except (TypeError, ValueError, OverflowError):
         world_from_cam = np.empty(0)
-    if world_from_cam.shape not in ((4, 4), (3, 4)) or not np.isfinite(world_from_cam).all():
+    if (
+        world_from_cam.shape not in ((4, 4), (3, 4))
+        or not (np.abs(world_from_cam) < FARTHEST).all()
+    ):
         raise UserError(f"{where}: expected a transform_matrix of 4 x 4 finite numbers, found none")
     rotation, position = world_from_cam[:3, :3], world_from_cam[:3, 3]
     size = np.cbrt(np.abs(np.linalg.det(rotation)))

@@ -65,6 +65,8 @@ class Command:
     """Pull of COLMAP's sparse points on the depth; 1 helps where there are few photos."""
     init: Path | None = None
     """Start from the splats of this run or .ply instead of the sparse points."""
+    undistorted: bool = False
+    """Photos are undistorted already, although the model still lists distortion (RealityScan)."""
     invert_masks: bool = False
     """Masks are black where photos count; by default they are white there."""
     alpha: Literal["transparent", "mask"] = "transparent"
@@ -223,6 +225,7 @@ def resolve(command: Command) -> RunConfig:
         exposure=command.exposure,
         antialiased=command.antialiased,
         invert_masks=command.invert_masks,
+        undistorted=command.undistorted,
         alpha=command.alpha,
         depth_weight=command.depth_weight,
         init=None if command.init is None else str(command.init.absolute()),
