@@ -10,28 +10,34 @@ from jaxtyping import Float64
 from data.camera import Camera
 from data.clouds import PointCloud
 
-NEAREST, FARTHEST = 0.3, 3.0
-"""Depths are drawn between these shares of the distance to what the cameras look at, evenly in
+ANYWHERE, BEHIND = (0.3, 3.0), (1.0, 4.0)
+"""Between which shares of the distance to what the cameras look at depths are drawn, evenly in
 their logarithm."""
 GREY = 128
 """The colour of a point that nobody saw."""
 
 
-def random_points(cameras: Sequence[Camera], count: int = 20_000, seed: int = 0) -> PointCloud:
+def random_points(
+    cameras: Sequence[Camera],
+    count: int = 20_000,
+    depths: tuple[float, float] = ANYWHERE,
+    seed: int = 0,
+) -> PointCloud:
     """`count` grey points inside the cameras' view, seen by at least two of them where that can
     be."""
     rng = np.random.default_rng(seed)
     distance = looking_distance(cameras)
+    near_far = (depths[0] * distance, depths[1] * distance)
     kept: list[np.ndarray] = []
     rest = count
     for _ in range(8):
-        drawn = _in_frusta(cameras, 2 * count, distance, rng)
+        drawn = _in_frusta(cameras, 2 * count, near_far, rng)
         seen = sum(_inside(camera, drawn).astype(int) for camera in cameras)
         kept.append(drawn[seen >= 2][:rest])
         rest -= len(kept[-1])
         if not rest:
             break
-    kept.append(_in_frusta(cameras, rest, distance, rng))  # cameras that share nothing
+    kept.append(_in_frusta(cameras, rest, near_far, rng))  # cameras that share nothing
     return PointCloud(np.concatenate(kept), np.full((count, 3), GREY, np.uint8))
 
 
@@ -52,12 +58,16 @@ def looking_distance(cameras: Sequence[Camera]) -> float:
 
 
 def _in_frusta(
-    cameras: Sequence[Camera], count: int, distance: float, rng: np.random.Generator
+    cameras: Sequence[Camera],
+    count: int,
+    near_far: tuple[float, float],
+    rng: np.random.Generator,
 ) -> Float64[np.ndarray, "count 3"]:
     """Random pixels of random cameras, at random depths."""
     chosen = rng.integers(len(cameras), size=count)
     u, v, t = rng.random((3, count))
-    depth = distance * NEAREST * (FARTHEST / NEAREST) ** t
+    near, far = near_far
+    depth = near * (far / near) ** t
     world = np.empty((count, 3))
     for index, camera in enumerate(cameras):
         rows = np.flatnonzero(chosen == index)

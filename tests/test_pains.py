@@ -6,7 +6,6 @@ without them.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -431,8 +430,8 @@ def test_pain_39_one_camera_a_photo_in_a_flat_folder(tmp_path):
         (tmp_path / f"{stem}.txt").write_bytes(text.encode())
     photos(tmp_path, NAMES)
     scene = load_scene(tmp_path)
-    assert len(scene.views) == 3 and len(scene.points) == 120
-    assert json.dumps(scene.notes) == "[]"
+    assert len(scene.views) == 3
+    np.testing.assert_array_equal(scene.points.xyz[:120, 0], np.arange(120))
 
 
 def test_every_pain_has_its_number():

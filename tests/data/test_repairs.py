@@ -9,7 +9,7 @@ import numpy as np
 from data import load_scene
 from data.clouds import PointCloud
 from data.random_points import looking_distance, random_points
-from data.repairs import recentred, with_points
+from data.repairs import covered, recentred, with_points
 from data.scene import Scene
 from tests.data.model_files import small_scene
 
@@ -98,3 +98,15 @@ def test_points_at_a_lens_are_left_out_and_tracks_follow(banana):
     for view, original in zip(clean.views, scene.views, strict=True):
         np.testing.assert_array_equal(view.seen, original.seen)
     assert "1 points lie at the lens" in clean.notes[-1]
+
+
+def test_points_that_leave_most_of_the_photos_empty_get_company(banana):
+    """The points of one corner of the scene alone; with all of them nothing is added."""
+    scene = load_scene(banana)
+    assert covered(scene) > 0.5 and not any("random" in note for note in scene.notes)
+    middle = np.median(scene.points.xyz, axis=0)
+    near = np.linalg.norm(scene.points.xyz - middle, axis=1)
+    few = scene.without_points(near > np.sort(near)[150])
+    found = with_points(few)
+    assert covered(few) < 1 / 3 and len(found.points) == len(few.points) + 1_000
+    assert covered(found) > 0.5 and "1,000 random ones" in found.notes[-1]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data import inner_split, load_scene
+from data import PointCloud, inner_split, load_scene
 from data.errors import UserError
 from data.photo_files import match_names
 from tests.data.model_files import CAMERA, binary_model, photos, small_scene, smooth_photo
@@ -128,7 +128,8 @@ def test_the_radius_is_the_spread_of_the_cameras_or_the_depth_of_the_points(tmp_
     assert scene.radius == pytest.approx(1.1)
     from dataclasses import replace
 
-    alone = replace(scene, views=(scene.views[0],) * 3)
+    original = PointCloud(scene.points.xyz[:200])  # random ones follow
+    alone = replace(scene, views=(scene.views[0],) * 3, points=original)
     depth = np.median([np.linalg.norm([i, 0.5, 4]) for i in range(200)])
     assert alone.radius == pytest.approx(depth)
 
