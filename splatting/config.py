@@ -55,6 +55,8 @@ class TrainConfig:
     """Mean absolute screen gradient above which a splat is split."""
     least_opacity: float = 0.005
     """Splats fainter than this are removed (3DGS)."""
+    average_from: float = 0.95
+    """Progress from which on the result is the mean of the splats (see `averaging`); 1 for none."""
     strategy: Literal["adaptive", "mcmc"] = "adaptive"
     """Density control: splits where the screen pulls, or samples that move (3DGS-MCMC)."""
     drop: float | None = None

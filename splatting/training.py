@@ -19,6 +19,7 @@ from jaxtyping import Float32
 from data.errors import UserError
 from data.scene import Scene
 from splatting import densification, dropout, mcmc, sparsity
+from splatting.averaging import EVERY, Average
 from splatting.config import TrainConfig
 from splatting.cpu import adam, pipeline, ssim
 from splatting.cpu.threads import set_threads
@@ -125,6 +126,7 @@ def _loop(
         if growing and state.step % config.refine_every == 0:
             buffers.frame.clear()  # an edit needs room for a second copy of all splats
             refine(state, config)
+        _average(state, config, done)
         state.seconds += clock() - started
         # not kept in a variable: it would hold the splats of before the next edit
         if report is not None and report(state.step, _values(state, config, loss, psnr)) is False:
@@ -133,7 +135,18 @@ def _loop(
             autosave(state)
             saved_at = state.seconds
     else:
+        if state.average is not None:
+            state.splats, state.average = state.average.of_splats(state.splats), None
         photos.check()  # a training may be over before the last photo was read
+
+
+def _average(state: TrainingState, config: TrainConfig, done: float) -> None:
+    if done < config.average_from:
+        state.average = None  # a finished training may be given more steps
+    elif state.average is None:
+        state.average = Average.of(state.splats)
+    elif state.step % EVERY == 0:
+        state.average.add(state.splats)
 
 
 def _values(state: TrainingState, config: TrainConfig, loss: float, psnr: float) -> dict[str, Any]:
@@ -219,6 +232,7 @@ def _mean_square_error(
 
 def refine(state: TrainingState, config: TrainConfig) -> None:
     """One round of density control, by the configured strategy."""
+    state.average = None  # its rows were those of other splats
     state.splats = densification.cap_opacity(state.splats)
     faint = densification.too_faint(state.splats, config.least_opacity)
     if config.strategy == "mcmc":

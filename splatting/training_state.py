@@ -13,6 +13,7 @@ from data.clouds import PointCloud
 from data.errors import UserError
 from data.scene import Scene
 from splatting import densification, kernels, splats
+from splatting.averaging import Average
 from splatting.checkpoint import how_to_draw, splats_of
 from splatting.config import TrainConfig
 from splatting.exposure import Exposure
@@ -34,6 +35,8 @@ class TrainingState:
     """Training views still to come in this round, last first."""
     exposure: Exposure | None = None
     """Maps of colour of the training views, if they are fitted."""
+    average: Average | None = None
+    """Mean of the splats of the last steps, once it is taken."""
 
 
 def initial_state(scene: Scene, config: TrainConfig) -> TrainingState:
@@ -85,12 +88,15 @@ def pack(state: TrainingState) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     arrays["pull"], arrays["views"] = state.statistics.pull, state.statistics.views
     if state.exposure is not None:
         arrays |= {f"exposure.{name}": array for name, array in vars(state.exposure).items()}
+    if state.average is not None:
+        arrays |= {f"mean.{name}": array for name, array in state.average.means.items()}
     text = {
         **how_to_draw(state.splats),
         "generator": json.dumps(state.generator.bit_generator.state),
         "step": str(state.step),
         "seconds": repr(state.seconds),
         "queue": json.dumps(state.queue),
+        "averaged": str(state.average.count if state.average else 0),
     }
     return arrays, text
 
@@ -109,6 +115,7 @@ def unpack(arrays: dict[str, np.ndarray], text: dict[str, Any]) -> TrainingState
             seconds=float(text["seconds"]),
             queue=json.loads(text["queue"]),
             exposure=_exposure(arrays),
+            average=_average(arrays, int(text.get("averaged", "0"))),
         )
     except KeyError as missing:
         raise UserError(
@@ -120,6 +127,10 @@ def _exposure(arrays: dict[str, np.ndarray]) -> Exposure | None:
     if "exposure.maps" not in arrays:
         return None
     return Exposure(**{field.name: arrays[f"exposure.{field.name}"] for field in fields(Exposure)})
+
+
+def _average(arrays: dict[str, np.ndarray], count: int) -> Average | None:
+    return Average(count, {n: arrays[f"mean.{n}"] for n in PARAMETERS}) if count else None
 
 
 def snapshot(state: TrainingState) -> Splats:
