@@ -207,13 +207,13 @@ class _Work:
 
     def searched(self) -> int:
         """Photos whose features are known."""
-        with self._opened() as file:
-            return sum(file.exists_keypoints(image.image_id) for image in file.read_all_images())
+        return self._asked(
+            lambda file: sum(file.exists_keypoints(i.image_id) for i in file.read_all_images())
+        )
 
     def compared(self) -> int:
         """Pairs of photos that were matched."""
-        with self._opened() as file:
-            return file.num_matched_image_pairs()
+        return self._asked(lambda file: file.num_matched_image_pairs())
 
     def images(self) -> dict[str, int]:
         """Ids of the photos by name, sorted by name."""
@@ -242,6 +242,14 @@ class _Work:
                 if old in image.name:
                     image.name = image.name.replace(old, new)
                     file.update_image(image)
+
+    def _asked(self, question: Callable[[Any], int]) -> int:
+        """What the database says while another thread works on it; 0 where it does not answer."""
+        try:
+            with self._opened() as file:
+                return question(file)
+        except (RuntimeError, IndexError):  # it is just being made, or locked
+            return 0
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
