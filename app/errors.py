@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -36,6 +37,14 @@ def guarded(run: Callable[[], int]) -> int:
         # Whoever read our output has left, as `head` does; keep Python's last flush from failing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        return _refuse(
+            f"{place}expected room on the disk, found it full; free some: a training goes on from "
+            "its last save with --resume"
+        )
 
 
 def _refuse(message: str) -> int:

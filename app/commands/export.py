@@ -62,8 +62,10 @@ class Command:
                 f"{self.run_or_ply}: expected splats inside the crop, found none of"
                 f" {len(loaded.splats):,}; widen --crop-min and --crop-max or lower --min-opacity"
             )
+        note = ""
         if self.bake_gaussian:
             splats = bake_gaussian(splats)
+            note = cost_of_baking(loaded)
         write(self.out, splats)
         console = Console(highlight=False, markup=False, soft_wrap=True)
         megabytes = self.out.stat().st_size / 1e6
@@ -71,6 +73,8 @@ class Command:
             f"wrote {self.out}: {len(splats):,} of {len(loaded.splats):,} splats,"
             f" {splats.kernel.name}, {megabytes:.1f} MB"
         )
+        if note:
+            console.print(note)
         if any(splats.origin_world):
             x, y, z = splats.origin_world
             console.print(f"add {x} {y} {z} to its coordinates to get those of the COLMAP model")
@@ -91,6 +95,33 @@ class Command:
         write_camera_list(self.out, scene)
         print(f"wrote {self.out}: {len(scene.views)} cameras")
         return 0
+
+
+def cost_of_baking(loaded: Loaded) -> str:
+    """What the whole run scores as Gaussians, on at most eight held-out photos (or training photos
+    where none is held out); nothing where the photos are not at hand."""
+    from splatting.bake import bake_gaussian
+    from splatting.evaluation import evaluate
+
+    if loaded.splats.kernel.name == "gaussian":
+        return ""
+    try:
+        scene = loaded.scene()
+    except UserError:
+        return ""
+    if scene is None:
+        return ""
+    views = scene.test or scene.train
+    views = views[:: -(-len(views) // 8)]
+    before, after = (
+        evaluate(splats, views, perceptual=False)["psnr"]
+        for splats in (loaded.splats, bake_gaussian(loaded.splats))
+    )
+    kind = "held-out" if scene.test else "training"
+    return (
+        f"as Gaussians: {after:.2f} dB on {len(views)} {kind} photos, {loaded.splats.kernel.name}"
+        f" {before:.2f} dB"
+    )
 
 
 def writer(out: Path) -> Callable[[Path, Splats], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,12 @@ def test_a_missing_package_is_named_and_2(capsys) -> None:
     assert guarded(raising(ImportError("No module named 'open3d'", name="open3d.core"))) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "package open3d" in error and "darb3d doctor" in error
+
+
+def test_a_full_disk_is_one_line_and_2(capsys) -> None:
+    assert guarded(raising(OSError(errno.ENOSPC, "No space left on device", "a.ply"))) == 2
+    line = capsys.readouterr().err
+    assert line.startswith("error: a.ply: expected room on the disk") and "--resume" in line
 
 
 def test_ctrl_c_is_130_and_silent(capsys) -> None:

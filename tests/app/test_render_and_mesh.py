@@ -89,7 +89,9 @@ def test_a_file_of_another_program_is_drawn_and_scored(darb3d, run, tmp_path, ba
     pytest.importorskip("gaussforge", reason="the extra 'formats' is not installed")
     name = f"a.{ending}"
     words = ("--bake-gaussian",)
-    assert darb3d.run("export", run, "-o", name, *words, cwd=tmp_path).returncode == 0
+    exported = darb3d.run("export", run, "-o", name, *words, cwd=tmp_path)
+    assert exported.returncode == 0, exported.stderr
+    assert "as Gaussians:" in exported.stdout and "dB on 2 held-out photos" in exported.stdout
     flags = ("--scene", banana, "--data-factor", 4, "--json")
     scored = darb3d.run("eval", name, *flags, cwd=tmp_path)
     assert scored.returncode == 0, scored.stderr
