@@ -19,6 +19,9 @@ COMMANDS = {
     "render": "draw a run along a camera path: a film or pictures",
     "export": "write splats for other programs: .ply, .compressed.ply, .splat, .spz, .glb",
     "mesh": "write a triangle mesh of a run",
+    "fit": "train a classifier of point clouds",
+    "adapt": "fit a trained classifier to your own classes by an adapter of a few kB",
+    "forget": "make a trained classifier forget classes",
     "doctor": "say what is installed, what is missing and what it would give",
 }
 

@@ -1,0 +1,150 @@
+"""Adapters on a model: attach, detach, merge into the weights and take them out again.
+
+Any Linear or Conv1d (`weight`) and nn.MultiheadAttention (`in_proj_weight`) can carry one. The base
+weights stay bit for bit what they were, whatever is trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from backbones.bounded_adapters import TanhLoRA
+from backbones.lora import DoRA, LoRA
+from backbones.sine_lora import SineLoRA
+
+ATTENTION = ("q_proj", "k_proj", "v_proj", "out_proj")
+FEED_FORWARD = ("mlp_in", "mlp_out")
+Kind = Literal["lora", "dora", "sine-lora", "sine-dora", "tanh-lora"]
+
+
+@dataclass(frozen=True)
+class AdapterConfig:
+    """What to put on which weights; stored in every adapter's file."""
+
+    kind: Kind = "sine-lora"
+    """LoRA family: plain, with row lengths (dora), bent by a sine or tanh."""
+    rank: int = 4
+    """Rank of the trained product."""
+    alpha: float = 8.0
+    """Strength: the product is multiplied by alpha / rank."""
+    omega: float = 100.0
+    """Frequency within the sine or tanh; lora and dora have none."""
+    targets: tuple[str, ...] = (*ATTENTION, *FEED_FORWARD)
+    """Last part of the names of the layers that carry one."""
+
+
+_KINDS: dict[str, Callable[[Tensor, AdapterConfig, torch.Generator | None], nn.Module]] = {
+    "lora": lambda w, c, g: LoRA(w, c.rank, c.alpha, g),
+    "dora": lambda w, c, g: DoRA(w, LoRA(w, c.rank, c.alpha, g)),
+    "sine-lora": lambda w, c, g: SineLoRA(w, c.rank, c.alpha, c.omega, g),
+    "sine-dora": lambda w, c, g: DoRA(w, SineLoRA(w, c.rank, c.alpha, c.omega, g)),
+    "tanh-lora": lambda w, c, g: TanhLoRA(w, c.rank, c.alpha, c.omega, g),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Merged:
+    """What `unmerge` needs to take merged adapters out again."""
+
+    base: dict[str, Tensor]
+    adapters: dict[str, nn.Module]
+
+
+def attach(
+    model: nn.Module, config: AdapterConfig, generator: torch.Generator | None = None
+) -> dict[str, nn.Module]:
+    """Put adapters on the targets, freeze everything else; the adapters by their weight's name.
+
+    The model computes what it did before. Raises ValueError when nothing is called as the targets
+    are, or a target carries one already.
+    """
+    if config.kind not in _KINDS:
+        raise ValueError(f"kind: expected one of {', '.join(_KINDS)}, got {config.kind!r}")
+    places = list(_places(model, config.targets))
+    if not places:
+        layers = sorted({name.rpartition(".")[2] for name, _, _ in _places(model, None)})
+        raise ValueError(f"targets: expected some of {', '.join(layers)}, got {config.targets}")
+    model.requires_grad_(False)
+    found = {}
+    for name, module, weight_name in places:
+        if parametrize.is_parametrized(module, weight_name):
+            raise ValueError(f"{name}: expected a plain weight, got one with an adapter")
+        weight = getattr(module, weight_name)
+        adapter = _KINDS[config.kind](weight.detach(), config, generator)
+        parametrize.register_parametrization(module, weight_name, adapter)
+        found[f"{name}.{weight_name}"] = adapter
+    return found
+
+
+def adapters_of(model: nn.Module) -> dict[str, nn.Module]:
+    """The adapters on `model` by the name of their weight, in the order of its layers."""
+    return {
+        f"{name}.{weight_name}": module.parametrizations[weight_name][0]
+        for name, module, weight_name in _adapted(model)
+    }
+
+
+def low_rank_parts(adapters: dict[str, nn.Module]) -> dict[str, LoRA]:
+    """The part of each adapter that has the factors A and B."""
+    return {
+        name: adapter.low_rank if isinstance(adapter, DoRA) else adapter
+        for name, adapter in adapters.items()
+    }
+
+
+def detach(model: nn.Module) -> dict[str, nn.Module]:
+    """Take the adapters off; the model is the base again, bit for bit."""
+    adapters = adapters_of(model)
+    for _, module, weight_name in list(_adapted(model)):
+        parametrize.remove_parametrizations(module, weight_name, leave_parametrized=False)
+    return adapters
+
+
+def merge(model: nn.Module) -> Merged:
+    """Write the adapted weights into the model, which then costs what the base does.
+
+    Returns what `unmerge` needs: W + delta - delta is not W in floating point, so W is kept.
+    """
+    adapters, base = adapters_of(model), {}
+    for name, module, weight_name in list(_adapted(model)):
+        original = module.parametrizations[weight_name].original
+        base[f"{name}.{weight_name}"] = original.detach().clone()
+        parametrize.remove_parametrizations(module, weight_name, leave_parametrized=True)
+    return Merged(base, adapters)
+
+
+def unmerge(model: nn.Module, merged: Merged) -> None:
+    """Undo `merge`: base weights bit for bit, adapters beside them."""
+    for full_name, adapter in merged.adapters.items():
+        name, _, weight_name = full_name.rpartition(".")
+        module = model.get_submodule(name)
+        with torch.no_grad():
+            getattr(module, weight_name).copy_(merged.base[full_name])
+        parametrize.register_parametrization(module, weight_name, adapter)
+
+
+def _places(
+    model: nn.Module, targets: tuple[str, ...] | None
+) -> Iterator[tuple[str, nn.Module, str]]:
+    """(name, layer, name of its weight) of every layer that can carry an adapter."""
+    for name, module in model.named_modules():
+        if targets is not None and name.rpartition(".")[2] not in targets:
+            continue
+        if isinstance(module, nn.MultiheadAttention) and module.in_proj_weight is not None:
+            yield name, module, "in_proj_weight"
+        elif isinstance(module, nn.Linear | nn.Conv1d):
+            yield name, module, "weight"
+
+
+def _adapted(model: nn.Module) -> Iterator[tuple[str, nn.Module, str]]:
+    for name, module, weight_name in _places(model, None):
+        if parametrize.is_parametrized(module, weight_name):
+            first = module.parametrizations[weight_name][0]
+            if isinstance(first, LoRA | DoRA):
+                yield name, module, weight_name
