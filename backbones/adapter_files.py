@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from backbones.adapters import AdapterConfig, adapters_of, attach, low_rank_parts
+from backbones.adapters import AdapterConfig, adapters_of, attach, detach, low_rank_parts
 from backbones.lora import DoRA
 from backbones.quantised_adapters import (
     BITS,
@@ -126,10 +126,10 @@ def load_adapter(path: str | Path, model: nn.Module) -> LoadedAdapter:
             f"{path}: expected the base it was trained on (weights {base[:8]}), found another"
             f" ({here[:8]}); name that model, or adapt this one anew"
         )
-    adapters = attach(model, config)
     try:
-        _fill(adapters, arrays, bits, method)
+        _fill(attach(model, config), arrays, bits, method)
     except (KeyError, ValueError) as error:
+        detach(model)
         raise UserError(f"{path}: expected factors for this base, found {error}") from None
     extra = {name: torch.from_numpy(array.astype(np.float32)) for name, array in arrays.items()}
     return LoadedAdapter(config, bits, extra, text)

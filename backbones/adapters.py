@@ -6,9 +6,10 @@ weights stay bit for bit what they were, whatever is trained.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +39,20 @@ class AdapterConfig:
     targets: tuple[str, ...] = (*ATTENTION, *FEED_FORWARD)
     """Last part of the names of the layers that carry one."""
 
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise ValueError(
+                f"kind: expected one of {', '.join(get_args(Kind))}, got {self.kind!r:.40}"
+            )
+        if type(self.rank) is not int or self.rank < 1:
+            raise ValueError(f"rank: expected a whole number from 1 on, got {self.rank!r:.40}")
+        for name in ("alpha", "omega"):
+            value = getattr(self, name)
+            if type(value) not in (int, float) or not 0 < value < math.inf:
+                raise ValueError(f"{name}: expected a number above 0, got {value!r:.40}")
+        if not self.targets or not all(isinstance(name, str) for name in self.targets):
+            raise ValueError(f"targets: expected names of layers, got {self.targets!r:.80}")
+
 
 _KINDS: dict[str, Callable[[Tensor, AdapterConfig, torch.Generator | None], nn.Module]] = {
     "lora": lambda w, c, g: LoRA(w, c.rank, c.alpha, g),
@@ -64,21 +79,19 @@ def attach(
     The model computes what it did before. Raises ValueError when nothing is called as the targets
     are, or a target carries one already.
     """
-    if config.kind not in _KINDS:
-        raise ValueError(f"kind: expected one of {', '.join(_KINDS)}, got {config.kind!r}")
     places = list(_places(model, config.targets))
     if not places:
         layers = sorted({name.rpartition(".")[2] for name, _, _ in _places(model, None)})
         raise ValueError(f"targets: expected some of {', '.join(layers)}, got {config.targets}")
-    model.requires_grad_(False)
     found = {}
     for name, module, weight_name in places:
         if parametrize.is_parametrized(module, weight_name):
             raise ValueError(f"{name}: expected a plain weight, got one with an adapter")
-        weight = getattr(module, weight_name)
-        adapter = _KINDS[config.kind](weight.detach(), config, generator)
+        weight = getattr(module, weight_name).detach()
+        found[f"{name}.{weight_name}"] = _KINDS[config.kind](weight, config, generator)
+    model.requires_grad_(False)
+    for (_, module, weight_name), adapter in zip(places, found.values(), strict=True):
         parametrize.register_parametrization(module, weight_name, adapter)
-        found[f"{name}.{weight_name}"] = adapter
     return found
 
 
