@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from backbones.config import BackboneConfig
+from backbones.polynomial import polynomial_attention
+
+POWERS = {"poly2": 2, "poly3": 3}
 
 
 def allowed_pairs(
@@ -56,6 +59,12 @@ class Attention(nn.Module):
         self.k_proj = nn.Linear(config.width, config.inner)
         self.v_proj = nn.Linear(config.width, config.inner)
         self.out_proj = nn.Linear(config.inner, config.width)
+        self.power = POWERS.get(config.attention)
+        self.scale: nn.Parameter | float | None = None
+        if self.power is not None and config.attention_scale == "learned":
+            self.scale = nn.Parameter(torch.ones(config.heads, 1, 1))
+        elif config.attention_scale != "none":
+            self.scale = 1.0
 
     def forward(
         self,
@@ -64,7 +73,10 @@ class Attention(nn.Module):
         attention_mask: Bool[Tensor, "*b n n"] | None = None,
     ) -> Float[Tensor, "b n w"]:
         q, k, v = (self.split(proj(tokens)) for proj in (self.q_proj, self.k_proj, self.v_proj))
-        mixed = softmax_attention(q, k, v, allowed_pairs(key_mask, attention_mask))
+        if self.power is None:
+            mixed = softmax_attention(q, k, v, allowed_pairs(key_mask, attention_mask))
+        else:
+            mixed = polynomial_attention(q, k, v, self.power, self.scale, key_mask, attention_mask)
         return self.out_proj(mixed.transpose(1, 2).flatten(2))
 
     def split(self, rows: Float[Tensor, "b n i"]) -> Float[Tensor, "b h n d"]:
