@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from backbones.adapters import AdapterConfig, adapters_of, attach, detach, low_rank_parts
+from backbones.adapters import Adapter, AdapterConfig, adapters_of, attach, detach, low_rank_parts
 from backbones.lora import DoRA
 from backbones.quantised_adapters import (
     BITS,
@@ -136,7 +136,7 @@ def load_adapter(path: str | Path, model: nn.Module) -> LoadedAdapter:
 
 
 def theoretical_bytes(
-    adapters: dict[str, nn.Module],
+    adapters: dict[str, Adapter],
     bits: int | None,
     method: Method = "kmeans",
     extra: dict[str, Tensor] | None = None,
@@ -150,7 +150,7 @@ def theoretical_bytes(
     return 2 * others + sum(stored_bytes(count, bits, method) for count in counts)
 
 
-def _factors(adapters: dict[str, nn.Module]) -> Iterator[Tensor]:
+def _factors(adapters: dict[str, Adapter]) -> Iterator[Tensor]:
     """A and B of each adapter, in the order in which files hold them."""
     for part in low_rank_parts(adapters).values():
         yield part.a
@@ -159,7 +159,7 @@ def _factors(adapters: dict[str, nn.Module]) -> Iterator[Tensor]:
 
 @torch.no_grad()
 def _fill(
-    adapters: dict[str, nn.Module], arrays: dict[str, np.ndarray], bits: int | None, method: Method
+    adapters: dict[str, Adapter], arrays: dict[str, np.ndarray], bits: int | None, method: Method
 ) -> None:
     """Move what belongs to the adapters out of `arrays` into them; ValueError unless all fits."""
     for name, adapter in adapters.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +54,8 @@ class AdapterConfig:
             raise ValueError(f"targets: expected names of layers, got {self.targets!r:.80}")
 
 
-_KINDS: dict[str, Callable[[Tensor, AdapterConfig, torch.Generator | None], nn.Module]] = {
+Adapter = LoRA | DoRA
+_KINDS: dict[str, Callable[[Tensor, AdapterConfig, torch.Generator | None], Adapter]] = {
     "lora": lambda w, c, g: LoRA(w, c.rank, c.alpha, g),
     "dora": lambda w, c, g: DoRA(w, LoRA(w, c.rank, c.alpha, g)),
     "sine-lora": lambda w, c, g: SineLoRA(w, c.rank, c.alpha, c.omega, g),
@@ -68,12 +69,12 @@ class Merged:
     """What `unmerge` needs to take merged adapters out again."""
 
     base: dict[str, Tensor]
-    adapters: dict[str, nn.Module]
+    adapters: dict[str, Adapter]
 
 
 def attach(
     model: nn.Module, config: AdapterConfig, generator: torch.Generator | None = None
-) -> dict[str, nn.Module]:
+) -> dict[str, Adapter]:
     """Put adapters on the targets, freeze everything else; the adapters by their weight's name.
 
     The model computes what it did before. Raises ValueError when nothing is called as the targets
@@ -95,15 +96,15 @@ def attach(
     return found
 
 
-def adapters_of(model: nn.Module) -> dict[str, nn.Module]:
+def adapters_of(model: nn.Module) -> dict[str, Adapter]:
     """The adapters on `model` by the name of their weight, in the order of its layers."""
     return {
-        f"{name}.{weight_name}": module.parametrizations[weight_name][0]
+        f"{name}.{weight_name}": _stack(module, weight_name)[0]
         for name, module, weight_name in _adapted(model)
     }
 
 
-def low_rank_parts(adapters: dict[str, nn.Module]) -> dict[str, LoRA]:
+def low_rank_parts(adapters: dict[str, Adapter]) -> dict[str, LoRA]:
     """The part of each adapter that has the factors A and B."""
     return {
         name: adapter.low_rank if isinstance(adapter, DoRA) else adapter
@@ -111,7 +112,7 @@ def low_rank_parts(adapters: dict[str, nn.Module]) -> dict[str, LoRA]:
     }
 
 
-def detach(model: nn.Module) -> dict[str, nn.Module]:
+def detach(model: nn.Module) -> dict[str, Adapter]:
     """Take the adapters off; the model is the base again, bit for bit."""
     adapters = adapters_of(model)
     for _, module, weight_name in list(_adapted(model)):
@@ -126,7 +127,7 @@ def merge(model: nn.Module) -> Merged:
     """
     adapters, base = adapters_of(model), {}
     for name, module, weight_name in list(_adapted(model)):
-        original = module.parametrizations[weight_name].original
+        original = _stack(module, weight_name).original
         base[f"{name}.{weight_name}"] = original.detach().clone()
         parametrize.remove_parametrizations(module, weight_name, leave_parametrized=True)
     return Merged(base, adapters)
@@ -157,7 +158,12 @@ def _places(
 
 def _adapted(model: nn.Module) -> Iterator[tuple[str, nn.Module, str]]:
     for name, module, weight_name in _places(model, None):
-        if parametrize.is_parametrized(module, weight_name):
-            first = module.parametrizations[weight_name][0]
-            if isinstance(first, LoRA | DoRA):
-                yield name, module, weight_name
+        carries = parametrize.is_parametrized(module, weight_name)
+        if carries and isinstance(_stack(module, weight_name)[0], LoRA | DoRA):
+            yield name, module, weight_name
+
+
+def _stack(module: nn.Module, weight_name: str) -> Any:
+    """torch's list of what is done to a weight; `original` in it is the weight itself."""
+    parametrizations: Any = module.parametrizations
+    return parametrizations[weight_name]

@@ -17,9 +17,9 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Float, Float16, Float32, UInt8
-from torch import Tensor, nn
+from torch import Tensor
 
-from backbones.adapters import low_rank_parts
+from backbones.adapters import Adapter, low_rank_parts
 
 Method = Literal["kmeans", "uniform"]
 BITS = range(1, 9)
@@ -70,7 +70,7 @@ def quantise(
     unit = flat / scale
     if method == "uniform":
         table = np.array([unit.min(initial=0.0), unit.max(initial=0.0)], np.float16)
-        levels = np.linspace(*table.astype(np.float64), 1 << bits)
+        levels = np.linspace(float(table[0]), float(table[1]), 1 << bits)
     elif method == "kmeans":
         table = np.sort(centroids(unit, 1 << bits)).astype(np.float16)
         levels = table.astype(np.float64)
@@ -129,7 +129,7 @@ def stored_bytes(count: int, bits: int, method: Method = "kmeans") -> int:
 
 
 def quantise_adapters(
-    adapters: dict[str, nn.Module], bits: int, method: Method = "kmeans"
+    adapters: dict[str, Adapter], bits: int, method: Method = "kmeans"
 ) -> dict[str, tuple[Quantised, Quantised]]:
     """Replace the factors A and B of each adapter by their quantised values; what to store."""
     found = {}
@@ -146,9 +146,10 @@ def stable_rank_bounds(
     matrix: Float[np.ndarray, "m n"], quantised: Float[np.ndarray, "m n"]
 ) -> tuple[float, float]:
     """Between which the stable rank of `quantised` lies, from `matrix` and the error alone."""
-    matrix, error = np.float64(matrix), np.float64(quantised) - np.float64(matrix)
-    frobenius, spectral = (np.linalg.norm(matrix, kind) for kind in ("fro", 2))
-    off_frobenius, off_spectral = (np.linalg.norm(error, kind) for kind in ("fro", 2))
+    exact = np.asarray(matrix, np.float64)
+    error = np.asarray(quantised, np.float64) - exact
+    frobenius, spectral = np.linalg.norm(exact), np.linalg.norm(exact, 2)
+    off_frobenius, off_spectral = np.linalg.norm(error), np.linalg.norm(error, 2)
     low = max(frobenius - off_frobenius, 0.0) / (spectral + off_spectral)
     rest = spectral - off_spectral
     high = (frobenius + off_frobenius) / rest if rest > 0 else np.inf

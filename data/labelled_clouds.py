@@ -157,7 +157,7 @@ def _clouds(
     if offsets is None:
         if len(points) != count or not points.shape[1]:
             raise UserError(f"{path}: expected points of shape {shape}, found {points.shape}")
-        return points
+        return list(points)
     fits = offsets.shape == (count + 1,) and offsets.dtype.kind in "iu"
     if not fits or (np.diff(offsets) < 1).any() or (offsets[0], offsets[-1]) != (0, len(points)):
         raise UserError(

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from backbones.saved import SavedModel, fill, read_model, save_model
-from torch import nn
 
+from backbones.saved import SavedModel, fill, read_model, save_model
 from data.errors import UserError
 from pointcloud.config import TransformerConfig
 from pointcloud.transformer import PointTransformer
@@ -63,7 +62,7 @@ def load_classifier(path: str | Path) -> SavedClassifier:
     classes = saved.details.get("classes")
     if not isinstance(classes, list) or not 1 <= len(classes) <= _MOST_CLASSES:
         raise UserError(f"{path}: expected a list of classes, found {classes!s:.80}")
-    model: nn.Module = new_transformer(_config(path, saved), len(classes), seed=0)
+    model = new_transformer(_config(path, saved), len(classes), seed=0)
     fill(model, saved.weights, str(path))
     model.eval()
     about = saved.details.get("about")
@@ -73,7 +72,9 @@ def load_classifier(path: str | Path) -> SavedClassifier:
 
 
 def _config(path: str | Path, saved: SavedModel) -> TransformerConfig:
-    numbers = {name: saved.details.get(name) for name in ("points", "centres", "neighbours")}
+    numbers: dict[str, Any] = {
+        name: saved.details.get(name) for name in ("points", "centres", "neighbours")
+    }
     for name, value in numbers.items():
         if type(value) is not int or not 1 <= value <= _MOST_POINTS:
             raise UserError(

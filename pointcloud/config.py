@@ -26,6 +26,11 @@ class TransformerConfig:
                 f"centres, neighbours: expected 1 to {self.points} (points), found"
                 f" {self.centres, self.neighbours}"
             )
+        if self.backbone.places not in (None, self.centres):
+            raise ValueError(
+                f"centres: expected as many as the backbone is made for, {self.backbone.places},"
+                f" found {self.centres}"
+            )
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from backbones.saved import fill, read_tensors, write_tensors
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from backbones.saved import fill, read_tensors, write_tensors
 from data.errors import UserError
 from data.labelled_clouds import LabelledClouds
 from pointcloud.batches import batch_of_step
@@ -128,7 +128,7 @@ def rate_factor(progress: float) -> float:
     """Share of the highest rate: up in a straight line, down as half a cosine.
 
     >>> [round(rate_factor(p), 3) for p in (0.025, 0.05, 0.525, 1.0)]
-    [0.51, 1.0, 0.5, 0.0]
+    [0.5, 1.0, 0.5, 0.0]
     """
     if progress < _RISE:
         return max(progress / _RISE, 0.02)

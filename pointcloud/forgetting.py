@@ -6,9 +6,11 @@ is forgotten is no longer said; that is no proof that nothing of it is left in t
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from backbones.adapters import FEED_FORWARD, AdapterConfig, Kind, adapters_of, attach
@@ -31,7 +33,7 @@ def parted(data: LabelledClouds, names: tuple[str, ...]) -> tuple[LabelledClouds
 
 
 def forget(
-    model: nn.Module,
+    model: Any,
     data: LabelledClouds,
     names: tuple[str, ...],
     adapter: AdapterConfig,

@@ -7,11 +7,9 @@ matter; its axes do (models are trained with z up).
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Float32
 
 from data.neighbours import farthest_points, nearest
-
-_MORTON_BITS = 10
 
 
 def normalised(
@@ -35,20 +33,7 @@ def normalised(
 def group(
     xyz: Float32[np.ndarray, "n 3"], centres: int, neighbours: int, start: int = 0
 ) -> tuple[Float32[np.ndarray, "c 3"], Float32[np.ndarray, "c k 3"]]:
-    """Centres, in the order of a Morton curve, and the nearest points of each relative to it."""
+    """Centres, each far from all before it, and the nearest points of each relative to it."""
     chosen = xyz[farthest_points(xyz, centres, start)]
-    chosen = chosen[morton_order(chosen)]
     _, indices = nearest(xyz, chosen, neighbours, backend="numba")
     return chosen, xyz[indices] - chosen[:, None]
-
-
-def morton_order(xyz: Float[np.ndarray, "n 3"]) -> Int64[np.ndarray, "n"]:
-    """Indices of points of the unit cube's size along a Z-curve: neighbours in it are near each
-    other, which options that mix along the order of tokens need."""
-    cells = np.clip((xyz + 1.0) / 2.0 * (1 << _MORTON_BITS), 0, (1 << _MORTON_BITS) - 1)
-    cells = cells.astype(np.int64)
-    code = np.zeros(len(xyz), np.int64)
-    for bit in range(_MORTON_BITS):
-        for axis in range(3):
-            code |= ((cells[:, axis] >> bit) & 1) << (3 * bit + axis)
-    return np.argsort(code, kind="stable")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32
-from torch import Tensor, nn
+from torch import Tensor
 
 from data.labelled_clouds import LabelledClouds
 
@@ -31,19 +32,19 @@ class Accuracy:
 
 @torch.inference_mode()
 def scores(
-    model: nn.Module, clouds: Sequence[Float[np.ndarray, "_ 3"]]
+    model: Any, clouds: Sequence[Float[np.ndarray, "_ 3"]]
 ) -> Float32[np.ndarray, "b classes"]:
     """Scores (logits); those of a cloud do not depend on the others."""
     return torch.cat([model(*inputs) for inputs in _batches(model, clouds)]).numpy()
 
 
 @torch.no_grad()
-def features(model: nn.Module, clouds: Sequence[Float[np.ndarray, "_ 3"]]) -> Float[Tensor, "b w"]:
+def features(model: Any, clouds: Sequence[Float[np.ndarray, "_ 3"]]) -> Float[Tensor, "b w"]:
     """What the model's head reads."""
     return torch.cat([model.features(*inputs) for inputs in _batches(model, clouds)])
 
 
-def accuracy(model: nn.Module, data: LabelledClouds) -> Accuracy:
+def accuracy(model: Any, data: LabelledClouds) -> Accuracy:
     """How often the class of the highest score is the right one."""
     return accuracy_of(scores(model, data.clouds), data)
 
@@ -60,7 +61,7 @@ def accuracy_of(given: Float[np.ndarray, "b classes"], data: LabelledClouds) -> 
 
 
 def _batches(
-    model: nn.Module, clouds: Sequence[Float[np.ndarray, "_ 3"]]
+    model: Any, clouds: Sequence[Float[np.ndarray, "_ 3"]]
 ) -> Iterator[tuple[Tensor, ...]]:
     model.eval()
     for first in range(0, len(clouds), _BATCH):

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from backbones.encoder import Encoder
+from backbones.ordering import morton_order
 from pointcloud.config import TransformerConfig
 from pointcloud.grouping import group, normalised
 
@@ -60,10 +61,12 @@ class PointTransformer(nn.Module):
             xyz = normalised(cloud, config.points, least)
             start = 0 if starts is None else int(starts[index] % len(xyz))
             cut.append(group(xyz, config.centres, config.neighbours, start))
-        centres, groups = (np.stack(parts) for parts in zip(*cut, strict=True))
-        if shifts is not None:
-            centres = centres + shifts
-        return torch.from_numpy(centres), torch.from_numpy(groups)
+        centres, groups = (torch.from_numpy(np.stack(parts)) for parts in zip(*cut, strict=True))
+        # some options of the encoder mix along the order of tokens
+        order = morton_order(centres)
+        rows = torch.arange(len(centres))[:, None]
+        centres, groups = centres[rows, order], groups[rows, order]
+        return centres if shifts is None else centres + torch.from_numpy(shifts), groups
 
     def tokens(
         self, centres: Float[Tensor, "b c 3"], groups: Float[Tensor, "b c k 3"]

@@ -81,6 +81,11 @@ class Command:
                 f"{state_path}: expected no unfinished training of {self.out}, found one; go on"
                 " with --resume, or delete it"
             )
+        if self.resume and not state_path.exists():
+            raise UserError(
+                f"--resume: expected an unfinished training in {state_path}, found none; leave"
+                " --resume out"
+            )
         console = Console(highlight=False, markup=False, soft_wrap=True)
         train, held_out = read_labelled_clouds(self.data).split()
         say_data(console, train, held_out)

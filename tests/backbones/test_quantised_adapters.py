@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -41,7 +43,7 @@ def test_the_error_of_kmeans_is_that_of_lloyd_and_max(bits: int) -> None:
 
 def test_every_further_bit_helps_to_the_last() -> None:
     errors = [error(gaussian(256, 16), bits) for bits in BITS]
-    assert all(after < 0.62 * before for before, after in zip(errors, errors[1:], strict=False))
+    assert all(after < 0.62 * before for before, after in itertools.pairwise(errors))
 
 
 def test_centroids_are_means_of_what_is_nearest_to_them() -> None:
