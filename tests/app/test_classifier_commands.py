@@ -98,11 +98,9 @@ def test_a_stopped_training_goes_on_with_resume(darb3d, data: Path, tmp_path: Pa
     assert load_classifier(tmp_path / "cut.safetensors").about["steps"] == step + 2
 
 
+FIT = ["fit", "classifier", "--data"]
 WRONG = [
-    (
-        ["fit", "classifier", "--data", "{data}/nowhere", "-o", "{out}"],
-        "nowhere: expected a folder",
-    ),
+    ([*FIT, "{data}/nowhere", "-o", "{out}"], "nowhere: expected a folder"),
     ([*FIT, "{data}/old.npz", "-o", "{data}/no/a"], "its folder to exist"),
     (
         [*FIT, "{data}/old.npz", "-o", "{out}", "--centres", "0"],
