@@ -19,6 +19,7 @@ COMMANDS = {
     "render": "draw a run along a camera path: a film or pictures",
     "export": "write splats for other programs: .ply, .compressed.ply, .splat, .spz, .glb",
     "mesh": "write a triangle mesh of a run",
+    "inspect": "say what a saved transformer is made of and how it is conditioned",
     "doctor": "say what is installed, what is missing and what it would give",
 }
 
