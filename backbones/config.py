@@ -102,6 +102,11 @@ class BackboneConfig:
         return self.tokens if self.impulse == "line" or self.mixer == "tokens" else None
 
     @property
+    def ordered(self) -> bool:
+        """Whether the order of tokens matters; if not, they are a set."""
+        return self.impulse != "none" or self.graying == "dct" or self.mixer != "attention"
+
+    @property
     def gray(self) -> float:
         """The exponent on the tokens' spectrum."""
         if self.graying_power is not None:

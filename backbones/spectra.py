@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from backbones import shrinkage
 from backbones.attention import Attention
 
-MOST_JACOBIAN = 2048
+MOST_JACOBIAN = 1024
 """Largest number of outputs whose Jacobian is taken whole."""
 
 
