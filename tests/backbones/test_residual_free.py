@@ -64,10 +64,11 @@ def test_blocks_without_skips_replace_their_tokens() -> None:
     assert (block(torch.randn(1, 5, 64)) == 0).all()
 
 
-def trained(steps: int = 150, **options: object) -> float:
+def trained(steps: int = 80, **options: object) -> float:
     """Accuracy of eight blocks on four classes of clouds that differ in shape, not in their mean:
-    what uniform attention forgets. At a quarter of this rate the usual start gets through too, on
-    so small a task; real clouds and several seeds are in docs/backbones.md."""
+    what uniform attention forgets. On so small a task the usual start gets somewhere too, at small
+    rates or after long; real clouds and several seeds are in docs/backbones.md."""
+    torch.manual_seed(0)
     generator = torch.Generator().manual_seed(1)
     shapes = torch.randn(4, 3, 3, generator=generator)
     lift = torch.randn(3, 32, generator=generator) / 3**0.5
@@ -96,4 +97,4 @@ def trained(steps: int = 150, **options: object) -> float:
 def test_eight_blocks_without_skips_train_with_their_weights_alone() -> None:
     with_skips = trained()
     assert trained(skips="none") >= with_skips - 0.03
-    assert trained(skips="none", skip_free_init=False) <= 0.25 + 0.1 < with_skips - 0.5
+    assert trained(skips="none", skip_free_init=False) <= with_skips - 0.4
