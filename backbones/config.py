@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite, prod
 from typing import Any, Literal
 
-from backbones.exclusions import check_exclusions
+from backbones.exclusions import check_exclusions, check_refinements
 
 GRAYING_POWER = {"svd": 0.7, "dct": 0.95}
 """What each graying takes when `graying_power` is not given."""
@@ -79,6 +79,7 @@ class BackboneConfig:
         self._check_sizes()
         self._check_geometry()
         check_exclusions(self)
+        check_refinements(self)
 
     @property
     def inner(self) -> int:

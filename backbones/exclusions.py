@@ -57,6 +57,33 @@ EXCLUSIONS = (
 )
 
 
+@dataclass(frozen=True)
+class Refinement:
+    """A field that says something only together with another."""
+
+    field: str
+    switch: str
+    values: tuple[object, ...]
+
+
+REFINEMENTS = (
+    Refinement("attention_scale", "attention", POLYNOMIALS),
+    Refinement("graying_power", "graying", ("svd", "dct")),
+    Refinement("skip_free_init", "skips", ("none",)),
+    Refinement("conv_kernel", "mixer", ("conv",)),
+)
+
+
+def check_refinements(config: BackboneConfig) -> None:
+    """ValueError for a refinement of what is not switched on: it would be without effect."""
+    for one in REFINEMENTS:
+        value = getattr(config, one.field)
+        idle = getattr(config, one.switch) not in one.values
+        if idle and value != type(config).__dataclass_fields__[one.field].default:
+            switches = " or ".join(f"{one.switch}={choice}" for choice in one.values)
+            raise ValueError(f"{one.field}={value} has no effect without {switches}")
+
+
 def check_exclusions(config: BackboneConfig) -> None:
     """ValueError that names both options and says why."""
     for pair in EXCLUSIONS:

@@ -106,3 +106,12 @@ def window_mask(grid: tuple[int, int], window: int) -> Bool[Tensor, "n n"]:
     place = torch.arange(rows * columns)
     number = place // columns // window * columns + place % columns // window
     return number[:, None] == number[None, :]
+
+
+def shifted_mask(grid: tuple[int, int], window: int, shift: int) -> Bool[Tensor, "c m m"]:
+    """For the windows of one grid moved by `shift`: True between cells that are neighbours, not
+    brought together over the grid's edge. Repeat it for each sample of a batch."""
+    sides = [(torch.arange(size) < shift).long() for size in grid]
+    number = 2 * sides[0][:, None] + sides[1][None, :]
+    cells = in_windows(number.flatten()[None, :, None].float(), grid, window, shift)
+    return cells == cells.transpose(1, 2)

@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import Float64
 
 
-def mask(s: Float64[np.ndarray, "n"], rate: float, steps: float) -> Float64[np.ndarray, "n"]:
+def mask(s: Float64[np.ndarray, "n"], rate: float, steps: int) -> Float64[np.ndarray, "n"]:
     """Share of each component that is fitted after `steps` of `rate`."""
-    return -np.expm1(steps * np.log1p(-np.minimum(rate * np.square(s), 1.0 - 1e-300)))
+    return 1.0 - (1.0 - rate * np.square(s)) ** steps
 
 
 def cutoff(rate: float, steps: float, residual: float = 0.5) -> float:

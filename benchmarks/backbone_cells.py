@@ -122,7 +122,7 @@ def told(values: Sequence[float] | np.ndarray, form: str = ".1f", unit: str = ""
     if not len(x):
         return OPEN
     spread = x.std(ddof=1) if len(x) > 1 else 0.0
-    text = f"{x.mean():{form}} ± {spread:{form}}{unit}, n = {len(x)}"
+    text = f"{x.mean():{form}} ± {spread:{form.lstrip('+')}}{unit}, n = {len(x)}"
     if len(x) > 1:
         low, high = interval(x)
         text += f", 95 % interval {low:{form}} to {high:{form}}"

@@ -26,20 +26,30 @@ POSE_EPOCHS, POSE_STEPS = 5, 40
 CLASSES = 40
 
 
+class BatchNorm(nn.BatchNorm1d):
+    """Over all axes but the last."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.flatten(0, -2)).view(input.shape)
+
+
 class PointClassifier(nn.Module):
-    """Grouped points to tokens (a small PointNet and the centre), encoder, mean and maximum,
-    classes."""
+    """Grouped points to tokens (a small PointNet and the centre, normalised over the batch as such
+    networks are), encoder, mean and maximum, classes."""
 
     def __init__(self, config: BackboneConfig, classes: int = CLASSES) -> None:
         super().__init__()
         width = config.width
-        self.group = nn.Sequential(nn.Linear(3, 32), nn.GELU(), nn.Linear(32, width))
-        self.centre = nn.Sequential(nn.Linear(3, 64), nn.GELU(), nn.Linear(64, width))
+        self.group = nn.Sequential(nn.Linear(3, 32), BatchNorm(32), nn.GELU(), nn.Linear(32, width))
+        self.centre = nn.Sequential(
+            nn.Linear(3, 64), BatchNorm(64), nn.GELU(), nn.Linear(64, width)
+        )
+        self.norm = BatchNorm(width)
         self.encoder = Encoder(config)
         self.head = nn.Linear(2 * width, classes)
 
     def tokens(self, groups: Tensor, centres: Tensor) -> Tensor:
-        return self.group(4.0 * groups).amax(2) + self.centre(centres)
+        return self.norm(self.group(4.0 * groups).amax(2) + self.centre(centres))
 
     def forward(self, groups: Tensor, centres: Tensor) -> Tensor:
         out = self.encoder(self.tokens(groups, centres))
@@ -149,7 +159,8 @@ def fit(
     after_epoch: Callable[[], None] = lambda: None,
 ) -> tuple[list[float], float]:
     """AdamW with a warm-up and a cosine to zero; returns the mean loss of each epoch, and CPU
-    seconds."""
+    seconds. `model` is left ready to be tested."""
+    model.train()
     began, step, steps = time.process_time(), 0, epochs * ceil(samples / BATCH)
     optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], RATE)
     losses = []
@@ -168,6 +179,7 @@ def fit(
             found.append(float(loss.detach()))
         losses.append(sum(found) / len(found))
         after_epoch()
+    model.eval()
     return losses, time.process_time() - began
 
 

@@ -73,12 +73,12 @@ def markdown(claims: list[Claim]) -> str:
     return "\n".join([*lines, *(claim.markdown() for claim in claims)])
 
 
-def write_into(path: Path, table: str) -> None:
-    """Put `table` between the marks in `path`."""
-    text = path.read_text()
-    before, rest = text.split(BEGIN)
+def write_between(path: Path, marks: tuple[str, str], table: str) -> None:
+    """Put `table` between `marks` in `path`."""
+    begin, end = marks
+    before, rest = path.read_text().split(begin)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.split(END)[1]}")
+    draft.write_text(f"{before}{begin}\n{table}\n{end}{rest.split(end)[1]}")
     os.replace(draft, path)
 
 
@@ -129,7 +129,7 @@ def main() -> None:
         print("no --shared FOLDER: nothing to measure on; what stands follows")
     claims = claims_of(rows, given.folder)
     if given.write:
-        write_into(given.write, markdown(claims))
+        write_between(given.write, (BEGIN, END), markdown(claims))
     if given.markdown:
         print(markdown(claims))
     else:

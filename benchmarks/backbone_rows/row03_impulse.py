@@ -73,7 +73,7 @@ def claims(found: Found) -> list[Claim]:
                 ARXIV,
                 f"at the start at least 0.8 of the attention is on the target ({what})",
                 "1 / N without",
-                f"{ours}; animal motion, 27 frames, 44 to 48 joints",
+                f"{ours}; animal motion, 27 frames, 37 to 48 joints",
                 together(*verdicts),
             )
         )

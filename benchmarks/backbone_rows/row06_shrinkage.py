@@ -25,7 +25,9 @@ from benchmarks.backbone_data import motions
 
 ARXIV = "2504.18207"
 SAMPLES, UNITS = 64, 256
-STEPS = (40, 160, 640, 2560, 10240)
+STEPS = tuple(40 * 2**k for k in range(18))
+FEWEST, MOST = 2, 32
+"""Learned components between which growth is told: one is none, 64 is all."""
 SLOPES = {"step": (0.45, 0.55), "relu": (0.2, 0.3)}
 SINC_WIDTH = 0.06
 
@@ -48,7 +50,11 @@ def shrinkage_task(cell: Cell, shared: Path) -> dict[str, Any]:
             w -= rate * basis.T @ (basis @ w - y)
         errors.append(np.abs(basis @ w - u @ (shrinkage.mask(s, rate, 500) * (u.T @ y))).max())
         active = [shrinkage.bandwidth(s, rate, steps) for steps in STEPS]
-        found[f"slope_{name}"] = float(np.polyfit(np.log(STEPS), np.log(active), 1)[0])
+        pairs = list(zip(STEPS, active, strict=True))
+        if name in SLOPES:
+            pairs = [(steps, count) for steps, count in pairs if FEWEST <= count <= MOST]
+        steps, counts = np.log(np.array(pairs, float)).T
+        found[f"slope_{name}"] = float(np.polyfit(steps, counts, 1)[0])
         found[f"active_{name}"] = active
     return {"error": float(max(errors)), **found}
 

@@ -12,6 +12,7 @@ import torch
 from backbones.config import BackboneConfig
 from benchmarks.backbone_cells import (
     HOLDS,
+    IN_PART,
     NOT_SHOWN,
     OPEN,
     SEEDS,
@@ -75,7 +76,9 @@ def _slope(found: Found, name: str, middle: float) -> str:
     if len(slopes) < len(SEEDS):
         return OPEN
     low, high = interval(slopes)
-    return HOLDS if middle - 0.1 <= low and high <= middle + 0.1 else NOT_SHOWN
+    if middle - 0.1 <= low and high <= middle + 0.1:
+        return HOLDS
+    return IN_PART if low > 0 and abs(slopes.mean() - middle) <= 0.1 else NOT_SHOWN
 
 
 def claims(found: Found) -> list[Claim]:

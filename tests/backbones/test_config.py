@@ -21,8 +21,12 @@ from backbones.config import BackboneConfig
         ({"conditioning": 1.5}, "conditioning: expected 0 to 1, found 1.5"),
         ({"conditioning": float("nan")}, "conditioning"),
         ({"graying": "svd", "graying_power": 0.0}, "graying_power"),
-        ({"conv_kernel": 4}, "odd"),
+        ({"mixer": "conv", "conv_kernel": 4}, "odd"),
         ({"activation_scale": float("inf")}, "activation_scale"),
+        ({"attention_scale": "none"}, "no effect without attention=poly2 or attention=poly3"),
+        ({"graying_power": 0.5}, "graying_power=0.5 has no effect without graying=svd"),
+        ({"skip_free_init": False}, "skip_free_init=False has no effect without skips=none"),
+        ({"conv_kernel": 5}, "conv_kernel=5 has no effect without mixer=conv"),
         ({"skips": "none", "heads": 1}, "skips=none and heads x head_dim=16 below width=64"),
     ],
 )
