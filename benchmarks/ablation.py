@@ -44,8 +44,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "rare-harmonics": {"shN_every": 8},
     "sparse-depth": {"depth_weight": 1.0},
     "half-the-splats": {"max_splats": TrainConfig.max_splats // 2},
+    "no-budget": {"growth": 1e3},
 }
-"""Fields of the configuration that each option changes."""
+"""Fields of the configuration that each option changes. Without a budget, every splat that is
+pulled hard enough is split at once, as adaptive density control does elsewhere: what half the
+splats are held against."""
 
 
 @dataclass(frozen=True)
