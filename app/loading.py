@@ -42,18 +42,25 @@ class Loaded:
 
 
 def load(path: Path) -> Loaded:
-    """Read a run folder, a .ply, or a file of another program; UserError when it is none."""
+    """Read a run folder, or splats of any format; UserError when it is neither."""
     from app.runs import RunFolder
-    from splatting import checkpoint, export, foreign
+    from splatting import checkpoint, export
 
     if not path.is_dir():
         if not path.exists():
             raise UserError(f"{path}: expected a run folder or a file of splats, found nothing")
-        reads = export.load_ply if foreign.format_of(path) is None else foreign.load_foreign
-        return Loaded(path, reads(path))
+        return Loaded(path, _read(path))
     run = RunFolder.open(path)
     if run.splats_path.exists():
         splats = checkpoint.load_splats(run.splats_path)
     else:
         splats = export.load_ply(run.ply_path)
     return Loaded(path, splats, run.read_config(), run.metrics())
+
+
+def _read(path: Path) -> Splats:
+    from splatting import export, foreign, import_glb
+
+    if path.suffix.lower() == ".glb":
+        return import_glb.load_glb(path)
+    return export.load_ply(path) if foreign.format_of(path) is None else foreign.load_foreign(path)

@@ -32,6 +32,8 @@ MINUTES = 3.0
 KERNELS = ("raised-cosine", "half-cosine-square", "gaussian")
 STRATEGIES = ("adaptive", "mcmc")
 SEEDS = (0, 1, 2)
+SCENES = ("fox", "banana", "sceaux", "synth_room")
+"""Kernels and density controls are compared on the first two, options on all."""
 OPTIONS: dict[str, dict[str, Any]] = {
     "no-sparsity": {"sparsity_weight": 0.0},
     "no-drop": {"drop": 0.0},
@@ -42,8 +44,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "rare-harmonics": {"shN_every": 8},
     "sparse-depth": {"depth_weight": 1.0},
     "half-the-splats": {"max_splats": TrainConfig.max_splats // 2},
+    "no-budget": {"growth": 1e3},
 }
-"""Fields of the configuration that each option changes."""
+"""Fields of the configuration that each option changes. Without a budget, every splat that is
+pulled hard enough is split at once, as adaptive density control does elsewhere: what half the
+splats are held against."""
 
 
 @dataclass(frozen=True)
@@ -69,17 +74,17 @@ class Cell:
 
 
 def queue() -> list[Cell]:
-    """Every cell, those first that compare kernels."""
-    grid = [
+    """Every cell, scene by scene, first seeds first."""
+    cells = [
         Cell(scene, kernel, strategy, seed=seed)
-        for seed in SEEDS
-        for scene in ("fox", "banana")
-        for strategy in STRATEGIES
+        for scene in SCENES[:2]
         for kernel in KERNELS
+        for strategy in STRATEGIES
+        for seed in SEEDS
     ]
-    scenes = ("fox", "banana", "sceaux", "synth_room")
-    alone = [Cell(scene, option=option) for scene in scenes for option in ("default", *OPTIONS)]
-    return [*grid, *(cell for cell in alone if cell not in grid)]
+    alone = [Cell(scene, option=option) for scene in SCENES for option in ("default", *OPTIONS)]
+    cells += [cell for cell in alone if cell not in cells]
+    return sorted(cells, key=lambda cell: (SCENES.index(cell.scene), cell.seed))
 
 
 def find(name: str, scenes: Path | None) -> Path | None:

@@ -17,8 +17,8 @@ import numpy as np
 from splatting import kernels
 from splatting.splats import SH_C0, Splats
 
-_EXTENSION = "KHR_gaussian_splatting"
-_KERNEL_EXTENSION = "DARB3D_gaussian_splatting_kernel"
+EXTENSION = "KHR_gaussian_splatting"
+KERNEL_EXTENSION = "DARB3D_gaussian_splatting_kernel"
 _FLOAT, _POINTS, _ARRAY_BUFFER = 5126, 0, 34962
 _TYPES = {1: "SCALAR", 3: "VEC3", 4: "VEC4"}
 
@@ -31,15 +31,15 @@ def save_glb(path: str | Path, splats: Splats) -> None:
     columns = {
         "POSITION": splats.means,
         "COLOR_0": np.concatenate([colour, opacity[:, None]], axis=1),
-        f"{_EXTENSION}:ROTATION": unit[:, [1, 2, 3, 0]],
-        f"{_EXTENSION}:SCALE": np.exp(splats.log_scales),
-        f"{_EXTENSION}:OPACITY": opacity[:, None],
-        f"{_EXTENSION}:SH_DEGREE_0_COEF_0": splats.sh0,
+        f"{EXTENSION}:ROTATION": unit[:, [1, 2, 3, 0]],
+        f"{EXTENSION}:SCALE": np.exp(splats.log_scales),
+        f"{EXTENSION}:OPACITY": opacity[:, None],
+        f"{EXTENSION}:SH_DEGREE_0_COEF_0": splats.sh0,
     }
     place = 0
     for degree in range(1, splats.sh_degree + 1):
         for k in range(2 * degree + 1):
-            columns[f"{_EXTENSION}:SH_DEGREE_{degree}_COEF_{k}"] = splats.shN[:, place]
+            columns[f"{EXTENSION}:SH_DEGREE_{degree}_COEF_{k}"] = splats.shN[:, place]
             place += 1
     arrays = {name: np.ascontiguousarray(a, np.float32) for name, a in columns.items()}
     body = b"".join(array.tobytes() for array in arrays.values())
@@ -73,19 +73,19 @@ def _document(arrays: dict[str, np.ndarray], splats: Splats, size: int) -> dict[
         accessors.append(accessor)
         start += array.nbytes
     how: dict[str, Any] = {"kernel": "ellipse", "colorSpace": "srgb_rec709_display"}
-    used = [_EXTENSION]
+    used = [EXTENSION]
     if splats.kernel.name != "gaussian":
         program = kernels.describe(splats.kernel)
         named = {"name": splats.kernel.name} | (json.loads(program) if program else {})
-        how["extensions"] = {_KERNEL_EXTENSION: named}
-        used.append(_KERNEL_EXTENSION)
+        how["extensions"] = {KERNEL_EXTENSION: named}
+        used.append(KERNEL_EXTENSION)
     primitive = {
         "mode": _POINTS,
         "attributes": {name: place for place, name in enumerate(arrays)},
-        "extensions": {_EXTENSION: how},
+        "extensions": {EXTENSION: how},
     }
     return {
-        "asset": {"version": "2.0", "generator": "Darb3D"},
+        "asset": {"version": "2.0", "generator": "Darb3D", "extras": _extras(splats)},
         "extensionsUsed": used,
         "scene": 0,
         "scenes": [{"nodes": [0]}],
@@ -96,3 +96,11 @@ def _document(arrays: dict[str, np.ndarray], splats: Splats, size: int) -> dict[
         "bufferViews": views,
         "accessors": accessors,
     }
+
+
+def _extras(splats: Splats) -> dict[str, str]:
+    """What a .ply says in its comments, under the same names."""
+    extras = {"SplatRenderMode": "mip" if splats.antialiased else "default"}
+    if any(splats.origin_world):
+        extras["SplatOrigin"] = " ".join(map(repr, splats.origin_world))
+    return extras

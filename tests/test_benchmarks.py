@@ -57,6 +57,13 @@ def test_memory_grows_from_part_to_part(tmp_path: Path) -> None:
     assert content["photos_mb"] < content["steps_mb"] <= content["peak_mb"]
 
 
+def test_startup_ends_at_the_first_step(tmp_path: Path) -> None:
+    out = tmp_path / "startup.json"
+    run("startup", BANANA, "--data-factor", 4, "--quick", "--json", out)
+    content = json.loads(out.read_text())
+    assert content["cpu_s"] > 0.2 and 0.2 < content["first_step_s"] < 60
+
+
 @pytest.mark.parametrize("flag", [[], ["--inner"]])
 def test_quality_measures_a_cell_once(tmp_path: Path, flag: list[str]) -> None:
     out = tmp_path / "cell.json"

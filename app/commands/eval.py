@@ -23,7 +23,7 @@ class Command:
     """Score a run, or a .ply of splats, on the held-out photos of a scene."""
 
     run_or_ply: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR|FILE.ply")]
-    """Run folder or .ply file."""
+    """Run folder, or a .ply, .splat, .spz, .ksplat, .glb."""
     scene: Path | None = None
     """COLMAP folder; a run folder remembers its own."""
     data_factor: int | None = None

@@ -31,7 +31,7 @@ class Command:
     """
 
     run_or_ply: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|FILE.ply")]
-    """Run folder or .ply file."""
+    """Run folder, or a .ply, .splat, .spz, .ksplat, .glb."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """File to write; its ending names the format."""
     bake_gaussian: bool = False

@@ -18,7 +18,7 @@ class Command:
     """Fuse the depth that a run's cameras see into a coloured triangle mesh (TSDF, open3d)."""
 
     run_or_file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|FILE")]
-    """Run folder, or a .ply, .splat, .spz, .ksplat."""
+    """Run folder, or a .ply, .splat, .spz, .ksplat, .glb."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """mesh.ply, .obj, .glb or .stl."""
     cells: int = 256

@@ -20,7 +20,7 @@ class Command:
     """Draw a run, or a file of splats, along a camera path: an .mp4, or a folder of pictures."""
 
     run_or_file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|FILE")]
-    """Run folder, or a .ply, .splat, .spz, .ksplat."""
+    """Run folder, or a .ply, .splat, .spz, .ksplat, .glb."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """film.mp4, or a folder for pictures."""
     path: str = "around"

@@ -14,7 +14,7 @@ class Command:
     """Show a run, or a .ply of splats, in the browser."""
 
     run_or_ply: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|FILE.ply")]
-    """Run folder or .ply file."""
+    """Run folder, or a .ply, .splat, .spz, .ksplat, .glb."""
     port: int | None = None
     """Port of the page; by default the next free one from 8080."""
     scene: Path | None = None

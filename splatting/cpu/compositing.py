@@ -1,6 +1,6 @@
-"""Front-to-back compositing of tile lists, one tile of 16x16 pixels at a time.
+"""Front-to-back compositing of tile lists, one tile of up to 32x32 pixels at a time.
 
-A tile is sixteen patches of 4x4 pixels, and a patch is one vector of sixteen lanes: its
+A tile is 64 patches of 4x4 pixels, and a patch is one vector of sixteen lanes: its
 transmittance, colour and depth stay in registers while the splats that reach it pass by. Small
 splats waste few lanes that way, where rows of sixteen pixels would be mostly empty.
 
@@ -14,7 +14,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from splatting.cpu import screen as s
 from splatting.cpu import splat_columns as sc
 from splatting.cpu.falloff import coefficients, paint
 from splatting.cpu.lane_memory import (
@@ -35,7 +34,7 @@ MAX_ALPHA = f32(0.99)
 """Of one splat at one pixel (3DGS); callers may pass another."""
 STOP = f32(1e-4)
 """Transmittance at which a pixel is finished."""
-TILES_AT_ONCE = 4
+TILES_AT_ONCE = 1
 """Tiles that a thread takes from the queue: small, because tiles differ in cost."""
 
 PIXEL_X, PIXEL_Y = 0, COUNT
@@ -95,7 +94,7 @@ def _blend(program, most, columns, word, state, centres, patch, begin, painted):
         blue = blue + weight * spread_at(columns, sc.BLUE + i)
         depth = depth + weight * spread_at(columns, sc.DEPTH + i)
         # no branch: whether a splat at the patch's edge paints cannot be foreseen
-        painted[begin + i] |= np.uint16((bits(reached & goes_on) != 0) << patch)
+        painted[begin + i] |= np.uint64(bits(reached & goes_on) != 0) << np.uint64(patch)
         if bits(goes_on) == 0:
             still_open = False
             break
@@ -112,7 +111,7 @@ def _blend(program, most, columns, word, state, centres, patch, begin, painted):
 def _open_patches(state, centres, width, height):
     """Blank state for a tile of which `width` by `height` pixels lie in the image; the patches that
     have any, as bits."""
-    patches = 0
+    patches = np.uint64(0)
     zero = spread(f32(0))
     for patch in range(sc.PATCHES):
         left, top = corner(patch)
@@ -120,7 +119,7 @@ def _open_patches(state, centres, width, height):
             load(centres, PIXEL_Y) < f32(height - top)
         )
         if bits(inside) != 0:
-            patches |= 1 << patch
+            patches |= sc.bit(patch)
         first = patch * STATE
         # pixels beyond the image's edge are finished from the start
         store(state, first + PRODUCT, where(inside, f32(1), f32(0)))
@@ -131,13 +130,15 @@ def _open_patches(state, centres, width, height):
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _write(state, background, rgb, transmittance, depth, tile_x, tile_y):
+def _write(state, background, rgb, transmittance, depth, tile_x, tile_y, size):
     """The tile's pixels into the images."""
     height, width = transmittance.shape
     flat_rgb = rgb.reshape(rgb.size)
     flat_through, flat_depth = transmittance.reshape(height * width), depth.reshape(height * width)
     for patch in range(sc.PATCHES):
         left, top = corner(patch)
+        if left >= size or top >= size:
+            continue
         left, top = left + tile_x, top + tile_y
         if left >= width or top >= height:
             continue
@@ -172,6 +173,7 @@ def composite(
     most,
     tile_start,
     splat_of,
+    size,
     columns,
     background,
     rgb,
@@ -182,16 +184,19 @@ def composite(
     """Draw all tiles: `rgb (h, w, 3)` over `background (3,)`, `transmittance (h, w)`, `depth (h,
     w)` = sum of w z.
 
-    `most` is the largest alpha of one splat. `painted (p,)` uint16 receives, for each place of the
-    tile lists, the patches in which the splat paints: all that the backward has to visit.
+    Tiles have `size` pixels along a side, 32 or a smaller multiple of 4, and lie in rows of
+    `columns`. `most` is the largest alpha of one splat. `painted (p,)` uint64 receives, for each
+    place of the tile lists, the patches in which the splat paints: all that the backward visits.
     """
     height, width = transmittance.shape
     table = coefficients(program)[:1]
     for tile in prange(len(tile_start) - 1):
-        tile_x, tile_y = (tile % columns) * s.TILE, (tile // columns) * s.TILE
+        tile_x, tile_y = (tile % columns) * size, (tile // columns) * size
         state, centres = scratch(sc.PATCHES * STATE), pixel_centres()
         batch, words = scratch(sc.SIZE), np.zeros(sc.PATCHES, np.uint64)
-        open_patches = _open_patches(state, centres, width - tile_x, height - tile_y)
+        open_patches = _open_patches(
+            state, centres, min(size, width - tile_x), min(size, height - tile_y)
+        )
         end = tile_start[tile + 1]
         for begin in range(tile_start[tile], end, sc.BATCH):
             count = min(sc.BATCH, end - begin)
@@ -201,10 +206,10 @@ def composite(
             sc.fetch(records, splat_of, begin, count, tile_x, tile_y, table, batch)
             sc.reach(batch, count, words)
             for patch in range(sc.PATCHES):
-                if open_patches >> patch & 1 and words[patch] != 0:
+                if open_patches & sc.bit(patch) and words[patch] != 0:
                     word = words[patch]
                     if not _blend(
                         program, most, batch, word, state, centres, patch, begin, painted
                     ):
-                        open_patches &= ~(1 << patch)
-        _write(state, background, rgb, transmittance, depth, tile_x, tile_y)
+                        open_patches &= ~sc.bit(patch)
+        _write(state, background, rgb, transmittance, depth, tile_x, tile_y, size)

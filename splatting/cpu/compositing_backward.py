@@ -59,7 +59,7 @@ def _blend_backward(program, most, columns, i, patches, state, sums, row):
     abs_y = spread(f32(0))
     while patches != 0:
         first = trailing_zeros(patches) * STATE
-        patches &= patches - 1
+        patches &= patches - np.uint64(1)
         dx = load(state, first + X) - spread_at(columns, sc.X + i)
         dy = load(state, first + Y) - spread_at(columns, sc.Y + i)
         along_x = dx * spread_at(columns, sc.A + i) + dy * spread_at(columns, sc.B + i)
@@ -176,6 +176,7 @@ def composite_backward(
     tile_start,
     splat_of,
     pair_of,
+    size,
     columns,
     rgb,
     transmittance,
@@ -196,7 +197,7 @@ def composite_backward(
     table = coefficients(program)
     flat = pair_gradients.reshape(pair_gradients.size)
     for tile in prange(len(tile_start) - 1):
-        tile_x, tile_y = (tile % columns) * s.TILE, (tile // columns) * s.TILE
+        tile_x, tile_y = (tile % columns) * size, (tile // columns) * size
         state, centres, batch = scratch(sc.PATCHES * STATE), pixel_centres(), scratch(sc.SIZE)
         _read(state, centres, tile_x, tile_y, rgb, transmittance, depth, d_rgb, d_alpha, d_depth)
         end = tile_start[tile + 1]
@@ -208,6 +209,6 @@ def composite_backward(
                 continue
             sc.fetch(records, splat_of, begin, count, tile_x, tile_y, table, batch)
             for i in range(count):
-                patches = np.int64(painted[begin + i])
+                patches = painted[begin + i]
                 row = pair_of[begin + i] * s.GRAD_WIDTH
                 _blend_backward(program, most, batch, i, patches, state, flat, row)

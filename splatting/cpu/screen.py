@@ -19,7 +19,10 @@ HALF_WIDTH, HALF_HEIGHT = 13, 14
 """Half extents in pixels of the ellipse q = Q_CUT."""
 WIDTH = 16
 
-TILE = 16
+TILE = 32
+"""Pixels along a side of a tile: 64 patches of 4x4, one bit each of a word. Every pair of a splat
+and a tile costs as much as half a dozen patches, so tiles are as large as the first cache allows.
+"""
 TILE_AREA = TILE * TILE
 
 GRAD_X, GRAD_Y = 0, 1

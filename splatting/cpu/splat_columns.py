@@ -31,6 +31,12 @@ SLOPE = PAINT + MOST_COEFFICIENTS * BATCH
 SIZE = SLOPE + MOST_COEFFICIENTS * BATCH
 
 
+@njit(inline="always")
+def bit(patch):
+    """That of a patch in the word of its tile."""
+    return np.uint64(1) << np.uint64(patch)
+
+
 @njit(error_model="numpy", nogil=True, cache=True)
 def fetch(records, splat_of, begin, count, tile_x, tile_y, table, columns):
     """`count` splats of a tile's list from place `begin` on into `columns`; positions are relative

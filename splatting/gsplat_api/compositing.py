@@ -20,6 +20,7 @@ MAX_ALPHA = np.float32(0.999)
 """gsplat 1.5's; ours is 0.99."""
 CHANNELS = 4
 """Channels of a record: red, green, blue and depth."""
+TILE_SIZES = (4, 8, 16, 32)
 _NO_COLOUR = np.zeros(3, np.float32)
 
 
@@ -40,7 +41,7 @@ def rasterize_to_pixels(
     kernel: str | Kernel = "gaussian",
 ) -> tuple[Tensor, Tensor]:
     """Colours (I, h, w, D) and alphas (I, h, w, 1) of splats on I screens, (I, N, ...) or (nnz,
-    ...) when packed, D of any size; tiles of 16 pixels.
+    ...) when packed, D of any size; tiles of 4, 8, 16 or 32 pixels.
 
     `masks` (I, tile_height, tile_width) leaves tiles empty. With `absgrad` the backward sets
     `means2d.absgrad`; a sum over pixels of absolute values has no meaning in parts, so D <= 4 then.
@@ -52,8 +53,8 @@ def rasterize_to_pixels(
     checks.tensor("opacities", opacities, rows)
     checks.whole("image_width", image_width)
     checks.whole("image_height", image_height)
-    checks.choice("tile_size", tile_size, (s.TILE,))
-    tiles = (-(-image_height // s.TILE), -(-image_width // s.TILE))
+    checks.choice("tile_size", tile_size, TILE_SIZES)
+    tiles = (-(-image_height // tile_size), -(-image_width // tile_size))
     checks.tensor("isect_offsets", isect_offsets, (None, *tiles), integer=True)
     checks.tensor("flatten_ids", flatten_ids, (None,), integer=True)
     images, channels = isect_offsets.shape[0], colors.shape[-1]
@@ -64,7 +65,7 @@ def rasterize_to_pixels(
     if masks is not None:
         checks.mask("masks", masks, tuple(isect_offsets.shape))
     starts, ends = _ranges(isect_offsets, len(flatten_ids), masks)
-    size = (image_width, image_height)
+    size = (image_width, image_height, tile_size)
     drawn, alphas = _Rasterize.apply(
         means2d,
         conics,
@@ -100,14 +101,14 @@ class _Rasterize(torch.autograd.Function):
         conics: Tensor,
         colors: Tensor,
         opacities: Tensor,
-        size: tuple[int, int],
+        size: tuple[int, int, int],
         starts: np.ndarray,
         ends: np.ndarray,
         flatten_ids: Tensor,
         absgrad: bool,
         kernel: Kernel,
     ) -> tuple[Tensor, Tensor]:
-        width, height = size
+        width, height, ctx.tile_size = size
         images, channels = len(starts), colors.shape[-1]
         ctx.save_for_backward(means2d, conics, colors, opacities)
         ctx.absgrad, ctx.kernel = absgrad, kernel
@@ -118,7 +119,7 @@ class _Rasterize(torch.autograd.Function):
         rgb = np.empty((height, width, 3), np.float32)
         ctx.drawn = np.empty((images, height, width, channels), np.float32)
         ctx.through = np.empty((images, height, width), np.float32)
-        ctx.painted = [np.empty(len(splats), np.uint16) for _, splats in ctx.lists]
+        ctx.painted = [np.empty(len(splats), np.uint64) for _, splats in ctx.lists]
         fourth = np.empty((height, width), np.float32)
         for first in range(0, channels, CHANNELS):
             records = _records(means2d, conics, colors, opacities, first, kernel)
@@ -131,7 +132,8 @@ class _Rasterize(torch.autograd.Function):
                         MAX_ALPHA,
                         tile_start,
                         splats,
-                        -(-width // s.TILE),
+                        ctx.tile_size,
+                        -(-width // ctx.tile_size),
                         _NO_COLOUR,
                         rgb,
                         ctx.through[image],
@@ -170,7 +172,8 @@ class _Rasterize(torch.autograd.Function):
                         tile_start,
                         splats,
                         np.arange(len(splats)),
-                        -(-width // s.TILE),
+                        ctx.tile_size,
+                        -(-width // ctx.tile_size),
                         np.ascontiguousarray(drawn[..., :3]),
                         ctx.through[image],
                         np.ascontiguousarray(drawn[..., 3]),

@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from splatting.cpu import screen as s
 from splatting.gsplat_api import checks
-from splatting.gsplat_api.compositing import rasterize_to_pixels
+from splatting.gsplat_api.compositing import TILE_SIZES, rasterize_to_pixels
 from splatting.gsplat_api.harmonics import spherical_harmonics
 from splatting.gsplat_api.intersections import isect_offset_encode, isect_tiles
 from splatting.gsplat_api.projection import fully_fused_projection, kernel_of
@@ -80,7 +79,7 @@ def rasterization(
     )
     checks.choice("render_mode", render_mode, RENDER_MODES)
     checks.choice("rasterize_mode", rasterize_mode, ("classic", "antialiased"))
-    checks.choice("tile_size", tile_size, (s.TILE,))
+    checks.choice("tile_size", tile_size, TILE_SIZES)
     checks.whole("channel_chunk", channel_chunk)
     checks.tensor("means", means, (None, 3))
     checks.tensor("viewmats", viewmats, (None, 4, 4))

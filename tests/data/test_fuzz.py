@@ -23,6 +23,8 @@ from data.clouds import read_cloud
 from data.errors import UserError
 from data.scene import Scene
 from splatting.export import load_ply
+from splatting.foreign import load_foreign
+from splatting.import_glb import load_glb
 from splatting.splats import Splats
 from tests.data.model_files import binary_model, photos
 
@@ -129,6 +131,19 @@ def splat_file(tmp: Path) -> Path:
     return tmp
 
 
+def other_file(tmp: Path, name: str) -> Path:
+    from splatting.export_glb import save_glb
+    from splatting.foreign import save_foreign
+
+    splats = load_ply(splat_file(tmp) / "a.ply")
+    if name.endswith(".glb"):
+        save_glb(tmp / name, splats)
+    else:
+        pytest.importorskip("gaussforge", reason="the extra 'formats' is not installed")
+        save_foreign(tmp / name, splats)
+    return tmp
+
+
 CASES: dict[str, tuple[Callable[[Path], Path], str, bool, Callable[[Path], None]]] = {
     **{
         f"{stem}.{ending}": (
@@ -152,6 +167,18 @@ CASES: dict[str, tuple[Callable[[Path], Path], str, bool, Callable[[Path], None]
         False,
         lambda folder: whole_splats(load_ply(folder / "a.ply")),
     ),
+    "splats.glb": (
+        lambda tmp: other_file(tmp, "a.glb"),
+        "a.glb",
+        False,
+        lambda folder: whole_splats(load_glb(folder / "a.glb")),
+    ),
+    "splats.splat": (
+        lambda tmp: other_file(tmp, "a.splat"),
+        "a.splat",
+        False,
+        lambda folder: whole_splats(load_foreign(folder / "a.splat")),
+    ),
     "cloud.ply": (
         splat_file,
         "a.ply",
@@ -166,7 +193,7 @@ CASES: dict[str, tuple[Callable[[Path], Path], str, bool, Callable[[Path], None]
 def test_spoilt_files(name: str, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("DARB3D_CACHE", str(tmp_path / "cache"))
     build, place, text, load = CASES[name]
-    folder = build(tmp_path / "scene") if "ply" not in name else build(tmp_path)
+    folder = build(tmp_path if name.startswith(("splats", "cloud")) else tmp_path / "scene")
     file = folder / place
     good = file.read_bytes()
     load(folder)

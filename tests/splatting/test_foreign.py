@@ -100,6 +100,43 @@ def test_ksplat_and_splat_come_back(splats: Splats, tmp_path: Path) -> None:
         assert_close(load_foreign(tmp_path / name), splats, **limits)
 
 
+def test_splat_is_what_web_viewers_read(splats: Splats, tmp_path: Path) -> None:
+    """By hand, as viser's client and antimatter15's do: 32 bytes a splat, position and sigmas as
+    float32, colour and opacity as bytes, then the quaternion as bytes around 128."""
+    save_foreign(tmp_path / "a.splat", splats)
+    rows = np.frombuffer((tmp_path / "a.splat").read_bytes(), np.uint8).reshape(N, 32)
+    numbers = rows[:, :24].copy().view(np.float32)
+    order = np.argmin(np.linalg.norm(numbers[None, :, :3] - splats.means[:, None], axis=2), axis=1)
+    rows, numbers = rows[order], numbers[order]
+    np.testing.assert_allclose(numbers[:, :3], splats.means, atol=1e-6)
+    np.testing.assert_allclose(numbers[:, 3:], np.exp(splats.log_scales), rtol=1e-5)
+    colour = np.clip(0.5 + 0.28209479 * splats.sh0, 0, 1)
+    opacity = 1 / (1 + np.exp(-splats.logit_opacities))
+    np.testing.assert_allclose(rows[:, 24:27] / 255, colour, atol=1.01 / 255)
+    np.testing.assert_allclose(rows[:, 27] / 255, opacity, atol=1.01 / 255)
+    quats = (rows[:, 28:].astype(np.float64) - 128) / 128
+    quats /= np.linalg.norm(quats, axis=1, keepdims=True)
+    unit = splats.quats / np.linalg.norm(splats.quats, axis=1, keepdims=True)
+    assert np.abs((quats * unit).sum(axis=1)).min() > 1 - 3e-4
+
+
+def test_another_reader_of_compressed_ply_agrees(splats: Splats, tmp_path: Path) -> None:
+    """Within 11 bits of position in the cloud's box, 11 of log scale, 8 of colour and opacity."""
+    gsply = pytest.importorskip("gsply")
+    save_foreign(tmp_path / "a.compressed.ply", splats)
+    other = gsply.plyread(str(tmp_path / "a.compressed.ply"))
+    order = np.argmin(np.linalg.norm(other.means[None] - splats.means[:, None], axis=2), axis=1)
+    np.testing.assert_allclose(other.means[order], splats.means, atol=2 / 1023)
+    np.testing.assert_allclose(other.scales[order], splats.log_scales, atol=3 / 1023)
+    opacity, wanted = (
+        1 / (1 + np.exp(-np.asarray(logits).reshape(-1)))
+        for logits in (other.opacities[order], splats.logit_opacities)
+    )
+    np.testing.assert_allclose(opacity, wanted, atol=1.01 / 255)
+    colours = np.asarray(other.sh0)[order].reshape(N, 3)
+    np.testing.assert_allclose(colours, splats.sh0, atol=0.02)
+
+
 def test_half_a_turn_is_what_a_turned_camera_sees(splats: Splats) -> None:
     """Every harmonic: the picture of turned splats by a turned camera is the same."""
     camera = Camera(np.array([[40.0, 0, 20], [0, 40.0, 16], [0, 0, 1]]), np.eye(4), 40, 32)

@@ -12,7 +12,7 @@ from splatting.cpu import splat_columns as sc
 def records(count: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     made = np.zeros((count, s.WIDTH), np.float32)
-    position = rng.uniform(90, 122, (count, 2))
+    position = rng.uniform(90, 138, (count, 2))
     made[:, [s.X_WHOLE, s.Y_WHOLE]] = np.floor(position)
     made[:, [s.X_PART, s.Y_PART]] = position - np.floor(position)
     angle, long, short = rng.uniform(0, np.pi, count), rng.uniform(0.6, 30, count), 0.6
@@ -30,20 +30,20 @@ def records(count: int, seed: int) -> np.ndarray:
 def test_the_patches_reached(count: int) -> None:
     made = records(count, count)
     tile_x, tile_y = 96, 96
-    batch, words = np.full(sc.SIZE, np.nan, np.float32), np.ones(16, np.uint64)
+    batch, words = np.full(sc.SIZE, np.nan, np.float32), np.ones(sc.PATCHES, np.uint64)
     table = np.array([[1, -0.5], [0, -0.5]], np.float32)
     order = np.arange(count, dtype=np.int32)
     sc.fetch(made, order, 0, count, tile_x, tile_y, table, batch)
     sc.reach(batch, count, words)
-    y, x = np.mgrid[:16, :16] + 0.5
+    y, x = np.mgrid[: s.TILE, : s.TILE] + 0.5
     for i, record in enumerate(made.astype(np.float64)):
         dx = x + tile_x - record[s.X_WHOLE] - record[s.X_PART]
         dy = y + tile_y - record[s.Y_WHOLE] - record[s.Y_PART]
         q = record[s.CONIC_A] * dx**2 + 2 * record[s.CONIC_B] * dx * dy + record[s.CONIC_C] * dy**2
-        for patch in range(16):
-            rows = slice(patch // 4 * 4, patch // 4 * 4 + 4)
-            columns = slice(patch % 4 * 4, patch % 4 * 4 + 4)
-            smallest = q[rows, columns].min()
+        for patch in range(sc.PATCHES):
+            row, column = divmod(patch, sc.SIDE)
+            rows = slice(row * sc.PATCH, (row + 1) * sc.PATCH)
+            smallest = q[rows, column * sc.PATCH : (column + 1) * sc.PATCH].min()
             reached = bool(int(words[patch]) >> i & 1)
             # a patch may be reached between its pixel centres, but none that paints is left out
             assert reached or smallest > record[s.Q_CUT] * (1 - 1e-4)

@@ -106,7 +106,7 @@ def test_shapes_of_the_pictures(mode: str, channels: int, width: int) -> None:
         ({"render_mode": "XYZ"}, r"render_mode: expected one of 'RGB'.* found 'XYZ'"),
         ({"rasterize_mode": "fast"}, r"rasterize_mode: expected one of"),
         ({"camera_model": "fisheye"}, r"camera_model: expected one of 'pinhole', 'ortho'"),
-        ({"tile_size": 8}, r"tile_size: expected one of 16, found 8"),
+        ({"tile_size": 7}, r"tile_size: expected one of 4, 8, 16, 32, found 7"),
         ({"sparse_grad": True}, r"sparse_grad: expected it left out"),
         ({"distributed": True}, r"distributed: expected it left out"),
         ({"segmented": True}, r"segmented: expected it left out"),

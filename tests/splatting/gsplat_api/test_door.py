@@ -93,6 +93,9 @@ CASES = {
     "raised cosine": {"kernel": "raised-cosine"},
     "triangle": {"kernel": "triangle"},
     "one's own": {"kernel": "quartic", "harmonics": True},
+    "tiles of 4": {"tile_size": 4},
+    "tiles of 8": {"tile_size": 8, "packed": False},
+    "tiles of 32": {"tile_size": 32, "channels": 9},
 }
 
 
@@ -112,6 +115,7 @@ def test_values_and_all_gradients(case: str) -> None:
         packed=options.get("packed", True),
         rasterize_mode="antialiased" if antialiased else "classic",
         camera_model="ortho" if ortho else "pinhole",
+        tile_size=options.get("tile_size", 16),
         kernel=kernel,
     )
     doubles = {k: v.detach().double().requires_grad_() for k, v in given.items()}
