@@ -128,8 +128,13 @@ def claims(found: Found) -> list[Claim]:
             "than 50 %",
             "linear gradients to 1e5, bounded 1e1 to 1e2",
             f"sine {told(both[0], '+.0f', ' %')}; linear {told(both[1], '+.0f', ' %')}; {DATA}",
-            OPEN if not all_there else HOLDS if grows and still else IN_PART
-            if grows or still else NOT_SHOWN,
+            OPEN
+            if not all_there
+            else HOLDS
+            if grows and still
+            else IN_PART
+            if grows or still
+            else NOT_SHOWN,
         ),
         Claim(
             ARXIV,

@@ -26,7 +26,7 @@ ADAPTER = AdapterConfig("sine-lora", 2, 4.0, 50.0)
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    config = FitConfig(steps=50, batch=12, rate=5e-3)
+    config = FitConfig(steps=80, batch=12, rate=5e-3)
     state = initial_state(new_transformer(SMALL, 3, seed=1), config)
     fit(state, OLD, config)
     path = tmp_path_factory.mktemp("base") / "base.safetensors"
@@ -40,7 +40,7 @@ def test_new_classes_get_a_head_and_come_back_from_the_file(base, tmp_path, bits
     assert adaptation.new_head and adaptation.classes == NEW.classes
     before = accuracy(adaptation.model, data).overall
     assert before > 0.5  # a head on the base's features
-    adapting.adapt(adaptation, data, FitConfig(steps=25, batch=12, rate=3e-3, weight_decay=0.0))
+    adapting.adapt(adaptation, data, FitConfig(steps=60, batch=12, rate=3e-3, weight_decay=0.0))
     path = tmp_path / "a.safetensors"
     size = adaptation.save(path, bits)
     assert size - adaptation.payload(bits) < 900
@@ -48,7 +48,7 @@ def test_new_classes_get_a_head_and_come_back_from_the_file(base, tmp_path, bits
     assert (read_back.classes, loaded.bits) == (NEW.classes, bits)
     expected = scores(adaptation.model, NEW.clouds)
     np.testing.assert_allclose(scores(read_back.model, NEW.clouds), expected, atol=1e-3)
-    assert accuracy(read_back.model, NEW).overall >= before - 0.05
+    assert accuracy(read_back.model, NEW).overall > before
 
 
 def test_known_classes_keep_the_bases_head(base, tmp_path) -> None:
