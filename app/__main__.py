@@ -19,6 +19,10 @@ COMMANDS = {
     "render": "draw a run along a camera path: a film or pictures",
     "export": "write splats for other programs: .ply, .compressed.ply, .splat, .spz, .glb",
     "mesh": "write a triangle mesh of a run",
+    "fit": "train a classifier of point clouds",
+    "adapt": "fit a trained classifier to your own classes by an adapter of a few kB",
+    "forget": "make a trained classifier forget classes",
+    "inspect": "say what a saved transformer is made of and how it is conditioned",
     "doctor": "say what is installed, what is missing and what it would give",
 }
 
@@ -38,6 +42,8 @@ examples:
   darb3d eval runs/SCENE-raised-cosine-1 --json
   darb3d render runs/SCENE-raised-cosine-1 -o film.mp4
   darb3d export runs/SCENE-raised-cosine-1 -o scene.glb --bake-gaussian
+  darb3d fit classifier --data CLOUDS -o model.safetensors
+  darb3d adapt model.safetensors --data MY_CLOUDS --bits 4
 
 `darb3d COMMAND --help` explains the options of a command."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -23,11 +24,33 @@ def describe(values: dict[str, Any]) -> str:
     )
 
 
-class TrainProgress:
-    """A context that shows the reports of a training as they come."""
+def describe_fit(values: dict[str, Any]) -> str:
+    """One line of numbers of a classifier's training: loss, accuracy of the batch, speed, time
+    left."""
+    left = seconds_left(values)
+    return (
+        f"loss {values['loss']:.3f}  batch accuracy {values['accuracy']:.2f}  "
+        f"{values['steps_per_second']:.1f} steps/s  "
+        f"{format_duration(left) if left is not None else '-:--'} left"
+    )
 
-    def __init__(self, console: Console) -> None:
+
+def describe_forgetting(values: dict[str, Any]) -> str:
+    """Both losses of an unlearning."""
+    return f"loss to forget {values['forget_loss']:.2f}  to keep {values['retain_loss']:.3f}"
+
+
+class TrainProgress:
+    """A context that shows the reports of a training as they come, each as `describe` puts it."""
+
+    def __init__(
+        self,
+        console: Console,
+        describe: Callable[[dict[str, Any]], str] = describe,
+        starting: str = "starting (the first time, compiling takes a minute)",
+    ) -> None:
         self._console = console
+        self._describe = describe
         self._bar: Progress | None = None
         self._next_line = time.monotonic() + PLAIN_EVERY_S
         if console.is_terminal:
@@ -38,9 +61,7 @@ class TrainProgress:
                 expand=True,
                 refresh_per_second=4,
             )
-            self._task = self._bar.add_task(
-                "starting (the first time, compiling takes a minute)", total=1.0
-            )
+            self._task = self._bar.add_task(starting, total=1.0)
 
     def __enter__(self) -> TrainProgress:
         if self._bar:
@@ -57,8 +78,8 @@ class TrainProgress:
             self._bar.update(
                 self._task,
                 completed=min(1.0, values["progress"]),
-                description=describe(values),
+                description=self._describe(values),
             )
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + PLAIN_EVERY_S
-            self._console.print(f"step {step}  {describe(values)}")
+            self._console.print(f"step {step}  {self._describe(values)}")

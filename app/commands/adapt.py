@@ -1,0 +1,134 @@
+"""`darb3d adapt`: a trained classifier for one's own classes, by an adapter of a few kB."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from data.errors import UserError
+
+if TYPE_CHECKING:
+    from backbones.adapters import AdapterConfig
+    from pointcloud.config import FitConfig
+
+DEFAULT_MINUTES = 2.0
+
+
+@dataclass(frozen=True)
+class Command:
+    """Fine-tune a classifier to your own classes; writes an adapter beside it.
+
+    The base is not changed. A class that the base does not know gets a new head for all classes of
+    the data; otherwise the base's own is kept. A fifth of each class is held out for the scores:
+    before (the base; with a new head, that head trained on the base's features) and after, of what
+    the written file gives.
+    """
+
+    base: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
+    """Classifier made by `darb3d fit classifier`."""
+    data: Path
+    """Folder with a sub-folder of clouds for each class, or an .npz."""
+    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """File to write; by default MODEL-DATA.adapter.safetensors beside the base."""
+    bits: int | None = None
+    """Store each number of the adapter in 1 to 8 bits (k-means levels); 32 by default."""
+    kind: Literal["sine-lora", "sine-dora", "lora", "dora"] = "sine-lora"
+    """How the trained low-rank product changes a weight."""
+    rank: int = 4
+    """Rank of the product: size on disk grows with it."""
+    omega: float = 100.0
+    """Frequency of the sine."""
+    minutes: float | None = None
+    """Length of the training; 2 when neither this nor --steps is given."""
+    steps: int | None = None
+    """Length of the training in steps."""
+    rate: float = 1e-3
+    """Highest rate of AdamW."""
+    seed: int = 0
+    """Seed of every random draw."""
+    threads: int | None = None
+    """CPU threads; all cores by default."""
+
+    def run(self) -> int:
+        """Adapt, write, score; returns the exit code."""
+        from rich.console import Console
+
+        from app.classifiers import new_file, percent, print_classes, say_data, set_threads
+        from data.labelled_clouds import read_labelled_clouds
+        from pointcloud import adapting
+        from pointcloud.classifier_files import load_classifier
+        from pointcloud.prediction import accuracy
+
+        fit_config, adapter_config = self._configs()
+        set_threads(self.threads)
+        out = new_file(self.out or _beside(self.base, self.data), "--out")
+        console = Console(highlight=False, markup=False, soft_wrap=True)
+        saved = load_classifier(self.base)
+        train, held_out = read_labelled_clouds(self.data).split()
+        say_data(console, train, held_out)
+        try:
+            adaptation, train = adapting.begin(saved, train, adapter_config, self.seed)
+        except ValueError as error:
+            raise UserError(f"--rank {self.rank}: {error}") from None
+        held_out = held_out.relabelled(adaptation.classes)
+        before = accuracy(adaptation.model, held_out)
+        what = "the base and a new head" if adaptation.new_head else "the base"
+        console.print(f"before, held out: {percent(before)} ({what})")
+        code = self._train(adaptation, train, fit_config, console)
+        if code:
+            return code
+        after = {}
+        if self.bits is not None:
+            after["32 bits"] = accuracy(adaptation.model, held_out)
+        size = adaptation.save(out, self.bits)
+        read_back, _ = adapting.load_adapted(load_classifier(self.base), out)
+        after[f"{self.bits or 32} bits"] = accuracy(read_back.model, held_out)
+        for bits, found in after.items():
+            console.print(f"after, held out:  {percent(found)} ({bits})")
+        print_classes(console, {"before": before, "after": list(after.values())[-1]})
+        payload = adaptation.payload(self.bits)
+        console.print(
+            f"wrote {out}: {size:,} bytes ({payload:,} of numbers, {size - payload:,} of header)"
+        )
+        return 0
+
+    def _configs(self) -> tuple[FitConfig, AdapterConfig]:
+        from backbones.adapters import AdapterConfig
+        from pointcloud.config import FitConfig
+
+        if self.bits is not None and not 1 <= self.bits <= 8:
+            raise UserError(f"--bits: expected 1 to 8, found {self.bits}")
+        if not (self.rank >= 1 and self.omega > 0):
+            raise UserError(f"--rank, --omega: expected above 0, found {self.rank, self.omega}")
+        endless = self.minutes is None and self.steps is None
+        minutes = DEFAULT_MINUTES if endless else self.minutes
+        try:
+            fit_config = FitConfig(
+                steps=self.steps, minutes=minutes, rate=self.rate, weight_decay=0.0, seed=self.seed
+            )
+        except ValueError as error:
+            raise UserError(f"options: {error}") from None
+        return fit_config, AdapterConfig(self.kind, self.rank, 2.0 * self.rank, self.omega)
+
+    def _train(self, adaptation: Any, train: Any, config: FitConfig, console: Any) -> int:
+        from app.interrupts import StopRequest
+        from app.progress import TrainProgress, describe_fit
+        from pointcloud.adapting import adapt
+
+        with StopRequest() as stop, TrainProgress(console, describe_fit, "starting") as progress:
+
+            def report(step: int, values: dict[str, Any]) -> bool:
+                progress.update(step, values)
+                return not stop
+
+            adapt(adaptation, train, config, report)
+        if stop:
+            console.print("stopped; nothing was written")
+        return stop.code
+
+
+def _beside(base: Path, data: Path) -> Path:
+    return base.with_name(f"{base.stem}-{data.resolve().stem}.adapter.safetensors")

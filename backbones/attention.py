@@ -1,0 +1,90 @@
+"""Attention over a set of tokens: four linear layers by name, and what turns scores into weights.
+
+Queries, keys, values and the output are layers of their own, so that an adapter or an
+initialisation finds each by its name. `heads` and `head_dim` do not depend on the width.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from backbones.config import BackboneConfig
+from backbones.polynomial import polynomial_attention
+
+POWERS = {"poly2": 2, "poly3": 3}
+
+
+def allowed_pairs(
+    key_mask: Bool[Tensor, "b n"] | None, attention_mask: Bool[Tensor, "*b n n"] | None
+) -> Bool[Tensor, "b 1 m n"] | None:
+    """Which query may look at which key, or None for all: both masks at once.
+
+    Masks are True where a token counts and where a query may look; a key mask alone gives m = 1.
+    """
+    if attention_mask is not None and attention_mask.dim() == 2:
+        attention_mask = attention_mask[None]
+    pairs = None if attention_mask is None else attention_mask[:, None]
+    if key_mask is None:
+        return pairs
+    keys = key_mask[:, None, None, :]
+    return keys if pairs is None else pairs & keys
+
+
+def softmax_attention(
+    q: Float[Tensor, "b h n d"],
+    k: Float[Tensor, "b h n d"],
+    v: Float[Tensor, "b h n d"],
+    allowed: Bool[Tensor, "b 1 m n"] | None = None,
+) -> Float[Tensor, "b h n d"]:
+    """softmax(q k^T / sqrt(d)) v through torch's fused kernels; zeros for a query that may look
+    nowhere."""
+    if allowed is None:
+        return functional.scaled_dot_product_attention(q, k, v)
+    # a row of -inf has no softmax, nor a gradient: such a row looks everywhere, and is dropped
+    somewhere = allowed.any(-1, keepdim=True)
+    mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed | ~somewhere)
+    return mixed.masked_fill(~somewhere, 0.0)
+
+
+class Attention(nn.Module):
+    """Self-attention of (b, n, width) tokens."""
+
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        self.heads, self.head_dim = config.heads, config.head_dim
+        self.q_proj = nn.Linear(config.width, config.inner)
+        self.k_proj = nn.Linear(config.width, config.inner)
+        self.v_proj = nn.Linear(config.width, config.inner)
+        self.out_proj = nn.Linear(config.inner, config.width)
+        self.power = POWERS.get(config.attention)
+        self.scale: nn.Parameter | float | None = None
+        if self.power is not None and config.attention_scale == "learned":
+            self.scale = nn.Parameter(torch.ones(config.heads, 1, 1))
+        elif config.attention_scale != "none":
+            self.scale = 1.0
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "b n w"],
+        key_mask: Bool[Tensor, "b n"] | None = None,
+        attention_mask: Bool[Tensor, "*b n n"] | None = None,
+    ) -> Float[Tensor, "b n w"]:
+        q, k, v = (self.split(proj(tokens)) for proj in (self.q_proj, self.k_proj, self.v_proj))
+        if self.power is None:
+            mixed = softmax_attention(q, k, v, allowed_pairs(key_mask, attention_mask))
+        else:
+            mixed = polynomial_attention(q, k, v, self.power, self.scale, key_mask, attention_mask)
+        return self.out_proj(mixed.transpose(1, 2).flatten(2))
+
+    def split(self, rows: Float[Tensor, "b n i"]) -> Float[Tensor, "b h n d"]:
+        """Tokens of all heads, apart."""
+        return rows.unflatten(-1, (self.heads, self.head_dim)).transpose(1, 2)
+
+    @torch.no_grad()
+    def scores(self, tokens: Float[Tensor, "b n w"]) -> Float[Tensor, "b h n n"]:
+        """q k^T / sqrt(d): what the weights are made of, for looking at them."""
+        q, k = self.split(self.q_proj(tokens)), self.split(self.k_proj(tokens))
+        return q @ k.transpose(-1, -2) / self.head_dim**0.5

@@ -1,0 +1,39 @@
+"""Clouds cut into groups: centres far from each other, each with its nearest points.
+
+A cloud is moved to its mean and scaled into the unit sphere first, so units and place do not
+matter; its axes do (models are trained with z up).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from data.neighbours import farthest_points, nearest
+
+
+def normalised(
+    xyz: Float[np.ndarray, "n 3"], points: int, least: int = 1
+) -> Float32[np.ndarray, "m 3"]:
+    """`xyz` centred on its mean in the unit sphere; at most `points` of it, at least `least`.
+
+    Which points stay is drawn from a fixed seed: a cloud always gives the same answer. Too small
+    clouds repeat their points.
+    """
+    if len(xyz) > points:
+        keep = np.random.default_rng(0).choice(len(xyz), points, replace=False)
+        xyz = xyz[np.sort(keep)]
+    elif len(xyz) < least:
+        xyz = xyz[np.arange(least) % len(xyz)]
+    centred = xyz - xyz.mean(0, dtype=np.float64)
+    radius = np.sqrt((centred * centred).sum(1).max())
+    return (centred / (radius or 1.0)).astype(np.float32)
+
+
+def group(
+    xyz: Float32[np.ndarray, "n 3"], centres: int, neighbours: int, start: int = 0
+) -> tuple[Float32[np.ndarray, "c 3"], Float32[np.ndarray, "c k 3"]]:
+    """Centres, each far from all before it, and the nearest points of each relative to it."""
+    chosen = xyz[farthest_points(xyz, centres, start)]
+    _, indices = nearest(xyz, chosen, neighbours, backend="numba")
+    return chosen, xyz[indices] - chosen[:, None]

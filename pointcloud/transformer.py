@@ -1,0 +1,89 @@
+"""A small point transformer: grouped points become tokens, `backbones.Encoder` mixes them.
+
+Each group around a centre is read by a PointNet of its own (shared layers on every point, maximum
+over the group; as in Point-MAE, arXiv 2203.06604), and the centre's place is added. No layer
+looks at other clouds: an answer does not depend on what it was computed with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from backbones.encoder import Encoder
+from backbones.ordering import morton_order
+from pointcloud.config import TransformerConfig
+from pointcloud.grouping import group, normalised
+
+_GROUP_SCALE = 5.0
+"""Groups of 16 of 1,024 points reach about a fifth of the cloud's radius: near 1 after this."""
+_POINT_WIDTHS = (64, 128)
+_PLACE_WIDTH = 64
+
+
+class PointTransformer(nn.Module):
+    """Clouds in, a score for each class out."""
+
+    def __init__(self, config: TransformerConfig, classes: int) -> None:
+        super().__init__()
+        self.config = config
+        width = config.backbone.width
+        inner, outer = _POINT_WIDTHS
+        self.point_in = nn.Linear(3, inner)
+        self.point_out = nn.Linear(inner, outer)
+        self.token = nn.Linear(outer, width)
+        self.place_in = nn.Linear(3, _PLACE_WIDTH)
+        self.place_out = nn.Linear(_PLACE_WIDTH, width)
+        self.encoder = Encoder(config.backbone)
+        self.neck = nn.Linear(2 * width, width)
+        self.head = nn.Linear(width, classes)
+
+    def prepare(
+        self,
+        clouds: Sequence[Float[np.ndarray, "_ 3"]],
+        starts: Sequence[int] | None = None,
+        shifts: Float[np.ndarray, "b 1 3"] | None = None,
+    ) -> tuple[Float[Tensor, "b c 3"], Float[Tensor, "b c k 3"]]:
+        """Centres and groups of clouds of any sizes, places and units.
+
+        The first centre is the point that `starts` says, else a cloud's first; centres move by
+        `shifts`.
+        """
+        config = self.config
+        least = max(config.centres, config.neighbours)
+        cut = []
+        for index, cloud in enumerate(clouds):
+            xyz = normalised(cloud, config.points, least)
+            start = 0 if starts is None else int(starts[index] % len(xyz))
+            cut.append(group(xyz, config.centres, config.neighbours, start))
+        centres, groups = (torch.from_numpy(np.stack(parts)) for parts in zip(*cut, strict=True))
+        # some options of the encoder mix along the order of tokens
+        order = morton_order(centres)
+        rows = torch.arange(len(centres))[:, None]
+        centres, groups = centres[rows, order], groups[rows, order]
+        return centres if shifts is None else centres + torch.from_numpy(shifts), groups
+
+    def tokens(
+        self, centres: Float[Tensor, "b c 3"], groups: Float[Tensor, "b c k 3"]
+    ) -> Float[Tensor, "b c w"]:
+        """What enters the encoder."""
+        points = functional.gelu(self.point_in(_GROUP_SCALE * groups))
+        shapes = self.token(self.point_out(points).amax(2))
+        return shapes + self.place_out(functional.gelu(self.place_in(centres)))
+
+    def features(
+        self, centres: Float[Tensor, "b c 3"], groups: Float[Tensor, "b c k 3"]
+    ) -> Float[Tensor, "b w"]:
+        """What the head reads: one vector a cloud."""
+        mixed = self.encoder(self.tokens(centres, groups))
+        return functional.gelu(self.neck(torch.cat([mixed.amax(1), mixed.mean(1)], -1)))
+
+    def forward(
+        self, centres: Float[Tensor, "b c 3"], groups: Float[Tensor, "b c k 3"]
+    ) -> Float[Tensor, "b classes"]:
+        return self.head(self.features(centres, groups))

@@ -1,0 +1,149 @@
+"""darb3d fit, adapt and forget as a user runs them, on made-up solids."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.__main__ import main
+from data.labelled_clouds import LabelledClouds
+from pointcloud.classifier_files import load_classifier
+from tests.pointcloud.solids import made_clouds, write_npz
+
+SMALL = ["--centres", "12", "--neighbours", "6", "--backbone.width", "24", "--backbone.depth", "2"]
+SMALL += ["--threads", "1"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    write_npz(folder / "old.npz", made_clouds(("ball", "box", "rod"), 15))
+    write_folder(folder / "mine", made_clouds(("ring", "rod"), 10))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base(data: Path) -> Path:
+    """A classifier of balls, boxes and rods, made by the command."""
+    path = data / "base.safetensors"
+    words = ["--steps", "60", "--batch", "12", "--rate", "5e-3", *SMALL]
+    assert (
+        main(["fit", "classifier", "--data", str(data / "old.npz"), "-o", str(path), *words]) == 0
+    )
+    return path
+
+
+def write_folder(path: Path, clouds: LabelledClouds) -> None:
+    for row, cloud in enumerate(clouds.clouds):
+        folder = path / clouds.classes[clouds.labels[row]]
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savetxt(folder / f"{row}.xyz", cloud)
+
+
+def test_fit_says_what_it_did_and_records_its_options(base: Path, data: Path, capsys) -> None:
+    saved = load_classifier(base)
+    assert saved.classes == ("ball", "box", "rod")
+    assert saved.model.config.backbone.width == 24 and saved.model.config.centres == 12
+    assert saved.about["data"] == "old.npz" and saved.about["held_out"]["accuracy"] > 0.6
+    assert not list(data.glob("*.state.safetensors"))
+
+
+def test_adapt_writes_a_few_kb_beside_the_base(base: Path, data: Path, capsys) -> None:
+    before = base.read_bytes()
+    words = ["--data", str(data / "mine"), "--steps", "20", "--rank", "2", "--bits", "4"]
+    assert main(["adapt", str(base), *words, "--threads", "1"]) == 0
+    text = capsys.readouterr().out
+    path = data / "base-mine.adapter.safetensors"
+    assert f"wrote {path}: {path.stat().st_size:,} bytes" in text and path.stat().st_size < 4000
+    assert "16 clouds of 2 classes to train on, 4 held out" in text
+    assert "before, held out:" in text and "after, held out:" in text and "(4 bits)" in text
+    assert base.read_bytes() == before
+    again = main(["adapt", str(base), *words])
+    assert again == 2 and "expected a new file, found one" in capsys.readouterr().err
+
+
+def test_forget_reports_both_parts_and_writes_a_model(base: Path, data: Path, capsys) -> None:
+    merged = data / "fewer.safetensors"
+    words = ["--class", "rod", "--data", str(data / "old.npz"), "--steps", "30", "--threads", "1"]
+    assert main(["forget", str(base), *words, "--merged", str(merged)]) == 0
+    text = capsys.readouterr().out
+    assert "rod, to forget: " in text and "the others, to keep: " in text
+    assert (data / "base-without-rod.adapter.safetensors").exists()
+    saved = load_classifier(merged)
+    assert saved.classes == ("ball", "box", "rod") and saved.about["forgotten"] == ["rod"]
+
+
+def test_a_stopped_training_goes_on_with_resume(darb3d, data: Path, tmp_path: Path) -> None:
+    words = ["fit", "classifier", "--data", data / "old.npz", "--batch", 12, *SMALL]
+    stopped = ["-o", "cut.safetensors", "--save-every", 0.05]
+    process = darb3d.start(*words, "--steps", 100_000, *stopped, cwd=tmp_path)
+    state = tmp_path / "cut.state.safetensors"
+    for _ in range(1200):
+        if state.exists():
+            break
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM and "--resume goes on" in out
+    step = int(out.split("stopped at step ")[1].split(";")[0])
+    assert main([*map(str, words), "--steps", "9", "-o", str(tmp_path / "cut.safetensors")]) == 2
+    result = darb3d.run(*words, "--steps", step + 2, *stopped, "--resume", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert f"resuming at step {step}" in result.stdout and not state.exists()
+    assert load_classifier(tmp_path / "cut.safetensors").about["steps"] == step + 2
+
+
+FIT = ["fit", "classifier", "--data"]
+WRONG = [
+    ([*FIT, "{data}/nowhere", "-o", "{out}"], "nowhere: expected a folder"),
+    ([*FIT, "{data}/old.npz", "-o", "{data}/no/a"], "its folder to exist"),
+    (
+        [*FIT, "{data}/old.npz", "-o", "{out}", "--centres", "0"],
+        "centres, neighbours: expected 1 to 1024",
+    ),
+    (
+        [*FIT, "{data}/old.npz", "-o", "{out}", "--resume"],
+        "expected an unfinished training",
+    ),
+    (["adapt", "{data}/old.npz", "--data", "{data}/old.npz"], "expected a safetensors file"),
+    (
+        ["adapt", "{base}", "--data", "{data}/mine", "--bits", "9"],
+        "--bits: expected 1 to 8, found 9",
+    ),
+    (
+        ["adapt", "{base}", "--data", "{data}/mine", "--rank", "99", "-o", "{out}"],
+        "--rank 99: rank: expected 1 to 24",
+    ),
+    (
+        ["forget", "{base}", "--class", "rods", "--data", "{data}/old.npz"],
+        "did you mean rod?",
+    ),
+    (
+        ["forget", "{base}", "--class", "rod", "--data", "{data}/mine", "-o", "{out}"],
+        "class ring: expected one of the 3 classes",
+    ),
+]
+
+
+@pytest.mark.parametrize(("words", "says"), WRONG)
+def test_wrong_input_is_one_line_and_2(base, data, tmp_path, capsys, words, says) -> None:
+    places = {"data": data, "base": base, "out": tmp_path / "out.safetensors"}
+    capsys.readouterr()
+    assert main([word.format(**places) for word in words]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and error.startswith("error: ") and says in error
+    assert not list(tmp_path.iterdir())
+
+
+def test_options_of_the_backbone_that_exclude_each_other_are_refused(
+    darb3d, data, tmp_path
+) -> None:
+    words = ["fit", "classifier", "--data", data / "old.npz", "-o", "a.safetensors"]
+    result = darb3d.run(*words, "--backbone.impulse", "line", cwd=tmp_path)
+    assert result.returncode == 2 and "Traceback" not in result.stderr
+    assert "needs `tokens`" in result.stderr + result.stdout
