@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from app.viewer.panels import format_duration, seconds_left
+from app.viewer.training_panel import format_duration, seconds_left
 
 PLAIN_EVERY_S = 5.0
 

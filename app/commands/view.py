@@ -36,7 +36,8 @@ class Command:
                 raise
             scene, note = None, f"no cameras: {error}"  # splats can be looked at without photos
         kernel = loaded.splats.kernel.name
-        viewer = Viewer(self.run_or_ply.resolve().stem, kernel, port=self.port)
+        shown = self.run_or_ply
+        viewer = Viewer(shown.resolve().stem, kernel, port=self.port, source=str(shown))
         try:
             if note:
                 print(note)

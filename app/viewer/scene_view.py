@@ -1,21 +1,21 @@
 """The picture in the page: one render thread a client, the latest camera wins.
 
 A moving camera gets small pictures at once; a camera at rest gets a full one. While training
-runs, `Pace` keeps all pages together to a share of the time, so that looking never starves it.
+runs, `stage.Pace` keeps all pages together to a share of the time: looking never starves it.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from app.viewer.cameras import camera_from_pose
+from app.viewer.stage import Stage
 
 if TYPE_CHECKING:
     from viser import ClientHandle
@@ -32,45 +32,6 @@ REFRESH_S = 1.0
 """A page at rest is redrawn this often while the splats change."""
 MAX_DEPTH = 160.0
 """Depth reaches the page in fixed point up to 167 scene units."""
-
-
-class Pace:
-    """Takes turns between the pages and, when `share` is below 1, rests between pictures."""
-
-    def __init__(self) -> None:
-        self.share = 1.0
-        self._lock = threading.Lock()
-        self._free_at = 0.0
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Hold the right to render; enters once the last picture's rest is over."""
-        with self._lock:
-            time.sleep(max(0.0, self._free_at - time.monotonic()))
-            begin = time.monotonic()
-            try:
-                yield
-            finally:
-                end = time.monotonic()
-                self._free_at = end + (end - begin) * (1.0 / self.share - 1.0)
-
-
-class Stage:
-    """What every page shows: the splats on stage, and how they are drawn."""
-
-    def __init__(self, render: Callable[[Any, Camera], Any]) -> None:
-        self.render = render
-        self.pace = Pace()
-        self.splats: Any = None
-        self.version = 0
-        self.live = False
-        self.detail = 1.0
-        self.with_depth = False
-
-    def put(self, splats: Any, live: bool = False) -> None:
-        """Show other splats, or the same after they changed (`live`: they change further)."""
-        self.splats, self.live = splats, live
-        self.version += 1
 
 
 class RenderWorker(threading.Thread):
@@ -100,7 +61,7 @@ class RenderWorker(threading.Thread):
         while not self._ended:
             moved = self._wake.wait(REFRESH_S)
             self._wake.clear()
-            if self._ended or self._stage.splats is None:
+            if self._ended or self._stage.source is None:
                 continue
             if not moved and shown == self._stage.version:
                 continue
@@ -116,14 +77,17 @@ class RenderWorker(threading.Thread):
             with self._stage.pace.turn():
                 begin = time.monotonic()
                 camera = self._camera(moving)
-                output = self._stage.render(self._stage.splats, camera)
+                output = self._stage.draw(camera)
                 elapsed = time.monotonic() - begin
             rate = camera.width * camera.height / max(elapsed, 1e-4)
             self._pixels_per_s += 0.5 * (rate - self._pixels_per_s)
             if self._ended:
                 return
+            picture = to_uint8(output.rgb)
+            for overlay in list(self._stage.overlays.values()):
+                picture = overlay(picture, camera, self._client)
             self._client.scene.set_background_image(
-                to_uint8(output.rgb),
+                picture,
                 format="jpeg",
                 jpeg_quality=70 if moving else 92,
                 depth=page_depth(output) if self._stage.with_depth else None,

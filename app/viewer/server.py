@@ -22,20 +22,22 @@ from app.viewer.cameras import (
     pose_from_camera,
     up_direction,
 )
-from app.viewer.panels import Panel
-from app.viewer.scene_view import RenderWorker, Stage
+from app.viewer.controls import add_scene_controls
+from app.viewer.page import Page
+from app.viewer.scene_view import RenderWorker
+from app.viewer.stage import Stage
+from app.viewer.training_panel import Panel
 from data.errors import UserError
 
 if TYPE_CHECKING:
     from viser import ClientHandle
 
     from data.camera import Camera
-    from data.scene import Scene, View
+    from data.scene import Scene
 
 DEFAULT_PORT = 8080
 TRAINING_SHARE = 0.25
 """Pages take at most this share of the time while training runs."""
-TRAIN_COLOUR, TEST_COLOUR = (88, 166, 255), (240, 136, 62)
 
 
 def free_port(host: str, port: int | None) -> int:
@@ -89,6 +91,7 @@ class Viewer:
         port: int | None = None,
         host: str = "127.0.0.1",
         render: Callable[[Any, Camera], Any] | None = None,
+        source: str = "",
     ) -> None:
         try:
             import viser
@@ -111,9 +114,7 @@ class Viewer:
             raise UserError(f"--port: {port} on {host} was taken a moment ago; choose another")
         self._stage = Stage(render)
         self._workers: dict[int, RenderWorker] = {}
-        self._views: list[View] = []
-        self._poses: list[Pose] = []
-        self._frustums: list = []
+        self._page = Page(self._server, self._stage, self._wake_all, source)
         self._server.gui.configure_theme(
             dark_mode=True, show_logo=False, show_share_button=False, brand_color=(88, 166, 255)
         )
@@ -143,16 +144,18 @@ class Viewer:
         views = [*scene.train, *scene.test]
         cameras = [view.camera for view in views]
         distances = [orbit_distance(camera, scene.points.xyz) for camera in cameras]
-        self._poses = [pose_from_camera(*pair) for pair in zip(cameras, distances, strict=True)]
-        self._views, self._frustum_size = views, 0.12 * float(np.median(distances))
-        self._start_at(self._poses[0], up_direction(cameras))
-        self._add_controls(len(views))
+        page = self._page
+        page.scene, page.views = scene, views
+        page.poses = [pose_from_camera(*pair) for pair in zip(cameras, distances, strict=True)]
+        page.frustum_size = 0.12 * float(np.median(distances))
+        self._start_at(page.poses[0], up_direction(cameras))
+        add_scene_controls(page)
 
     def show_cloud(self, xyz_world: np.ndarray) -> None:
         """Start in front of splats that came without cameras."""
         pose = pose_around(xyz_world)
         self._start_at(pose, np.array([0.0, -1.0, 0.0]))
-        self._add_controls(0)
+        add_scene_controls(self._page)
 
     def begin_training(self) -> None:
         """From here on `update` follows; pages leave most of the time to training."""
@@ -207,47 +210,6 @@ class Viewer:
         start = self._server.initial_camera
         start.position, start.look_at, start.up = pose.position, pose.look_at, pose.up
         start.fov = pose.fov_y_rad
-
-    def _add_frustums(self) -> None:
-        for index, (view, pose) in enumerate(zip(self._views, self._poses, strict=True)):
-            frustum = self._server.scene.add_camera_frustum(
-                f"/cameras/{index}",
-                fov=pose.fov_y_rad,
-                aspect=view.camera.width / view.camera.height,
-                scale=self._frustum_size,
-                thickness=1.5,
-                thickness_units="screen",
-                color=TEST_COLOUR if view.split == "test" else TRAIN_COLOUR,
-                wxyz=pose.wxyz,
-                position=pose.position,
-            )
-            frustum.on_click(lambda event, index=index: self._stand_at(index, event.client))
-            self._frustums.append(frustum)
-
-    def _add_controls(self, n_views: int) -> None:
-        self.panel.add_view_controls(n_views, self._set_detail, self._set_frustums, self._stand_at)
-
-    def _set_detail(self, detail: float) -> None:
-        self._stage.detail = detail
-        self._wake_all()
-
-    def _set_frustums(self, visible: bool) -> None:
-        self._stage.with_depth = visible
-        if visible and not self._frustums:
-            self._add_frustums()
-        for frustum in self._frustums:
-            frustum.visible = visible
-        self._wake_all()
-
-    def _stand_at(self, index: int, client: Any) -> None:
-        if client is None:
-            return
-        pose = self._poses[index]
-        with client.atomic():
-            client.camera.up_direction = pose.up
-            client.camera.position = pose.position
-            client.camera.look_at = pose.look_at
-            client.camera.fov = pose.fov_y_rad
 
     def _join(self, client: ClientHandle) -> None:
         worker = RenderWorker(client, self._stage, self.panel.show_error)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from app.viewer import Viewer
-from app.viewer.panels import Curve, format_duration, seconds_left, summary_html
-from app.viewer.scene_view import MAX_DEPTH, Pace, RenderWorker, Stage, page_depth
+from app.viewer.scene_view import MAX_DEPTH, RenderWorker, page_depth
 from app.viewer.server import free_port
+from app.viewer.stage import Pace, Stage
+from app.viewer.training_panel import Curve, format_duration, seconds_left, summary_html
 from data.errors import UserError
 
 

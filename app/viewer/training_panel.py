@@ -1,11 +1,11 @@
-"""The panel beside the picture: how training goes, and what the picture shows."""
+"""The head of the panel: what is shown, how its training goes or went, pause and stop."""
 
 from __future__ import annotations
 
 import html
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -175,26 +175,6 @@ class Panel:
             }
             self._add_charts()
         self.show(cells)
-
-    def add_view_controls(
-        self,
-        n_views: int,
-        on_detail: Callable[[float], None],
-        on_cameras: Callable[[bool], None],
-        on_view: Callable[[int, object], None],
-    ) -> None:
-        """Picture size, camera frustums, and a slider that jumps from photo to photo."""
-        gui = self._server.gui
-        with gui.add_folder("View", order=6):
-            if n_views:
-                view = gui.add_slider("photo", 1, n_views, 1, 1, hint="Stand where it was taken")
-                view.on_update(lambda event: on_view(int(view.value) - 1, event.client))
-                frustums = gui.add_checkbox("cameras", False, hint="Click one to stand there")
-                frustums.on_update(lambda _: on_cameras(frustums.value))
-            detail = gui.add_slider(
-                "detail", 0.25, 1.0, 0.25, 1.0, hint="Size of a picture at rest"
-            )
-            detail.on_update(lambda _: on_detail(detail.value))
 
     def _publish(self, step: int, values: dict) -> None:
         left = seconds_left(values)

@@ -1,0 +1,18 @@
+"""Which panels a page has, and under which tab each stands."""
+
+from __future__ import annotations
+
+from app.viewer import look_panel
+from app.viewer.page import Page
+
+SCENE_TABS = {"Look": (look_panel.add,)}
+"""The panels of a page of splats, tab by tab."""
+
+
+def add_scene_controls(page: Page) -> None:
+    """Every tab, below the numbers."""
+    tabs = page.server.gui.add_tab_group(order=6)
+    for title, panels in SCENE_TABS.items():
+        with tabs.add_tab(title):
+            for add in panels:
+                add(page)
