@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from data.errors import UserError
+from splatting.selection import Selection
 
 if TYPE_CHECKING:
     from data.camera import Camera
@@ -36,6 +37,7 @@ class Command:
     """Width in pixels; that of the cameras by default."""
     background: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Colour behind everything, 0 to 1."""
+    selection: tyro.conf.OmitArgPrefixes[Selection] = field(default_factory=Selection)
     scene: Path | None = None
     """COLMAP folder that gives the cameras; a run folder remembers its own."""
 
@@ -46,8 +48,10 @@ class Command:
         from rich.progress import Progress
 
         from app.film import depth_colours, depth_range, film
+        from app.floater_scores import floater_scores
         from app.loading import load
         from splatting.rasterization import RenderOutput, render
+        from splatting.selection import kept
         from splatting.splats import with_origin
 
         if not (self.frames > 0 and self.fps > 0):
@@ -56,9 +60,15 @@ class Command:
             raise UserError(f"--width: expected 16 to 16384, found {self.width}")
         if not all(0.0 <= value <= 1.0 for value in self.background):
             raise UserError(f"--background: expected three of 0 to 1, found {self.background}")
+        self.selection.check()
+        console = Console(highlight=False, markup=False, soft_wrap=True)
         loaded = load(self.run_or_file)
-        scene = loaded.scene(self.scene)
-        splats = loaded.splats
+        by_itself = self.path.endswith(".json") and self.scene is None
+        scene = None if by_itself else loaded.scene(self.scene)
+        scores = None
+        if self.selection.drop_floaters:
+            scores = floater_scores(loaded, self.scene, console)
+        splats = loaded.splats.take(kept(loaded.splats, self.selection, scores))
         if scene is not None:
             splats = with_origin(splats, scene.origin_world)
         cameras = [self._resized(camera) for camera in self._cameras(scene)]
@@ -71,7 +81,6 @@ class Command:
         if self.what == "depth":
             looked_at = cameras[:: -(-len(cameras) // 12)]
             near, far = depth_range(depth_of(render(splats, camera)) for camera in looked_at)
-        console = Console(highlight=False, markup=False, soft_wrap=True)
         with (
             film(self.out, self.fps) as add,
             Progress(console=console, disable=not console.is_terminal) as bar,

@@ -26,6 +26,7 @@ class Command:
         from app.loading import load
         from app.viewer import Viewer
         from data.errors import UserError
+        from splatting.splats import with_origin
 
         loaded = load(self.run_or_ply)
         note = ""
@@ -37,11 +38,20 @@ class Command:
             scene, note = None, f"no cameras: {error}"  # splats can be looked at without photos
         kernel = loaded.splats.kernel.name
         shown = self.run_or_ply
-        viewer = Viewer(shown.resolve().stem, kernel, port=self.port, source=str(shown))
+        viewer = Viewer(
+            shown.resolve().stem,
+            kernel,
+            port=self.port,
+            source=str(shown),
+            scene_option="" if self.scene is None else str(self.scene),
+        )
         try:
             if note:
                 print(note)
-            viewer.show_finished(loaded.splats, scene, loaded.metrics)
+            splats = loaded.splats
+            if scene is not None:
+                splats = with_origin(splats, scene.origin_world)
+            viewer.show_finished(splats, scene, loaded.metrics)
             if viewer.hint:
                 print(viewer.hint)
             with StopRequest() as stop:

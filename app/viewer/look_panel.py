@@ -18,7 +18,7 @@ def add(page: Page) -> None:
 
         @cameras.on_update
         def _(_event: object) -> None:
-            stage.with_depth = cameras.value
+            stage.want_depth("cameras", cameras.value)
             if cameras.value and not frustums:
                 frustums.extend(_frustums(page))
             for frustum in frustums:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from app.viewer.edits import Edits
+
 if TYPE_CHECKING:
     from viser import ViserServer
 
@@ -31,6 +33,16 @@ class Page:
     """Of `views`, in their order."""
     frustum_size: float = 1.0
     """Scene units."""
+    scene_option: str = ""
+    """What --scene named, where it was given."""
+
+    def __post_init__(self) -> None:
+        self.edits = Edits(self.stage, self.wake)
+
+    @property
+    def scale(self) -> float:
+        """Units of the page in a unit of the scene."""
+        return self.stage.scale
 
     def stand_at(self, index: int, client: Any) -> None:
         """Bring a client to where a photo was taken."""

@@ -92,6 +92,7 @@ class Viewer:
         host: str = "127.0.0.1",
         render: Callable[[Any, Camera], Any] | None = None,
         source: str = "",
+        scene_option: str = "",
     ) -> None:
         try:
             import viser
@@ -114,7 +115,9 @@ class Viewer:
             raise UserError(f"--port: {port} on {host} was taken a moment ago; choose another")
         self._stage = Stage(render)
         self._workers: dict[int, RenderWorker] = {}
-        self._page = Page(self._server, self._stage, self._wake_all, source)
+        self._page = Page(
+            self._server, self._stage, self._wake_all, source, scene_option=scene_option
+        )
         self._server.gui.configure_theme(
             dark_mode=True, show_logo=False, show_share_button=False, brand_color=(88, 166, 255)
         )

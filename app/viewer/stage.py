@@ -25,6 +25,8 @@ Mode = Callable[[Render, Any, "Camera"], Any]
 """What is drawn in place of the plain picture: gets the plain render, returns the same kind."""
 Filter = Callable[[Any], Bool[np.ndarray, "n"]]
 """Which splats are shown."""
+Paint = Callable[[Any], Any]
+"""The same splats in other colours."""
 Overlay = Callable[
     [UInt8[np.ndarray, "h w 3"], "Camera", "ClientHandle"], UInt8[np.ndarray, "h w 3"]
 ]
@@ -64,10 +66,14 @@ class Stage:
         """Rises with every change of what is to be seen."""
         self.live = False
         self.detail = 1.0
-        self.with_depth = False
+        self.scale = 1.0
+        """Units of the page in a unit of the scene."""
         self.mode: Mode | None = None
         self.overlays: dict[str, Overlay] = {}
+        self._depth_for: set[str] = set()
         self._filters: dict[str, Filter] = {}
+        self._paints: dict[str, Paint] = {}
+        self._settled: list[Callable[[], None]] = []
         self._shown: tuple[int, Any] = (-1, None)
 
     @property
@@ -75,9 +81,12 @@ class Stage:
         """The splats of the source that no filter hides."""
         version, shown = self._shown
         if version != self.version:
-            version, shown, filters = self.version, self.source, list(self._filters.values())
-            if shown is not None and filters:
-                shown = shown.take(np.logical_and.reduce([keep(shown) for keep in filters]))
+            version, whole, filters = self.version, self.source, list(self._filters.values())
+            shown = whole
+            for paint in list(self._paints.values()):
+                shown = paint(shown)
+            if whole is not None and filters:
+                shown = shown.take(np.logical_and.reduce([keep(whole) for keep in filters]))
             self._shown = version, shown
         return shown
 
@@ -85,6 +94,22 @@ class Stage:
         """Show other splats, or the same after they changed (`live`: they change further)."""
         self.source, self.live = splats, live
         self.version += 1
+        if not live:
+            for tell in list(self._settled):
+                tell()
+
+    def on_settled(self, tell: Callable[[], None]) -> None:
+        """Call `tell` whenever splats are put on stage that do not change further."""
+        self._settled.append(tell)
+
+    @property
+    def with_depth(self) -> bool:
+        """Whether pictures carry their depth, which hides what stands behind the splats."""
+        return bool(self._depth_for)
+
+    def want_depth(self, who: str, wanted: bool) -> None:
+        """Have pictures carry their depth for as long as anyone wants it."""
+        (self._depth_for.add if wanted else self._depth_for.discard)(who)
 
     def set_filter(self, name: str, keep: Filter | None) -> None:
         """Hide the splats for which `keep` is False; None takes the filter of that name away."""
@@ -92,6 +117,14 @@ class Stage:
             self._filters.pop(name, None)
         else:
             self._filters[name] = keep
+        self.version += 1
+
+    def set_paint(self, name: str, paint: Paint | None) -> None:
+        """Show the splats as `paint` colours them; None takes the paint of that name away."""
+        if paint is None:
+            self._paints.pop(name, None)
+        else:
+            self._paints[name] = paint
         self.version += 1
 
     def draw(self, camera: Camera) -> Any:
