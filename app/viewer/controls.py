@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from app.viewer import crop_panel, filter_panel, floaters_panel, look_panel
+from app.viewer import crop_panel, export_panel, filter_panel, floaters_panel, look_panel
 from app.viewer.page import Page
 
 SCENE_TABS = {
     "Look": (look_panel.add,),
     "Edit": (crop_panel.add, filter_panel.add, floaters_panel.add),
+    "Export": (export_panel.add,),
 }
 """The panels of a page of splats, tab by tab."""
 

@@ -5,6 +5,7 @@ Needs Chromium; without it these tests are skipped, or fail when DARB3D_REQUIRE_
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from browsing import chromium, seen, settle, until
 
 import data
 import splatting
+from app.__main__ import main
 from app.viewer import Viewer
 from app.viewer.cameras import camera_from_pose
-from splatting.export import load_ply
+from splatting.export import load_ply, save_ply
 from splatting.selection import Selection, kept
 
 SAMPLE = Path(data.__file__).parent / "samples" / "synth_splats"
@@ -40,8 +42,10 @@ def splats():
 
 
 @pytest.fixture(scope="module")
-def viewer(splats):
-    shown = Viewer("known", "gaussian", port=0, source="runs/known")
+def viewer(splats, tmp_path_factory):
+    source = tmp_path_factory.mktemp("a run") / "known.ply"
+    save_ply(source, splats)
+    shown = Viewer("known", "gaussian", port=0, source=str(source))
     shown.show_finished(splats, replace(data.load_scene(SAMPLE), origin_world=ORIGIN))
     yield shown
     shown.close()
@@ -96,7 +100,7 @@ def is_pink(rgb) -> bool:
 
 
 def twin_texts(page) -> list[str]:
-    return page.locator("code.d3-twin").all_inner_texts()
+    return page.locator("code.d3-twin:visible").all_inner_texts()
 
 
 def test_the_crop_box_is_switched_typed_dragged_and_reset(viewer, page, splats):
@@ -174,3 +178,27 @@ def test_floaters_are_found_marked_hidden_and_brought_back(viewer, page, splats)
     assert until(lambda: edits.selection == Selection())
     assert shows(viewer, page, splats)
     assert viewer._stage.source is splats, "the run stays as it is"
+
+
+def test_an_export_is_the_file_that_its_command_writes(viewer, page, tmp_path, monkeypatch):
+    edits = viewer._page.edits
+    edits.select(crop_min=(99.5, -20.5, 2.9), min_opacity=0.5, max_size=0.05)
+    page.get_by_role("tab", name="Export").click()
+    page.get_by_label("scale", exact=True).fill("0.5")
+    assert until(lambda: edits.scale == 0.5)
+    with page.expect_download(timeout=60_000) as download:
+        page.get_by_role("button", name="Export").click()
+    assert download.value.suggested_filename == "known.ply"
+    wanted = "--crop-min 99.5 -20.5 2.9"
+    (line,) = until(lambda: [text for text in twin_texts(page) if wanted in text])
+    monkeypatch.chdir(tmp_path)
+    assert main(shlex.split(line)[1:]) == 0
+    written = (tmp_path / "known.ply").read_bytes()
+    assert Path(download.value.path()).read_bytes() == written
+    assert 0 < len(load_ply(tmp_path / "known.ply")) < len(edits.source)
+
+    edits.select(min_opacity=0.98)
+    page.get_by_role("button", name="Export").click()
+    page.get_by_text("expected splats inside the crop").wait_for(timeout=10_000)
+    edits.select(crop_min=None, min_opacity=0.0, max_size=None)
+    edits.set_scale(1.0)

@@ -122,6 +122,13 @@ def test_a_scale_scales_distances_and_leaves_the_picture(tmp_path, name):
     assert np.mean(np.abs(one - other)) < (1e-4 if name in ("a.ply", "a.glb") else 5e-3)
 
 
+@pytest.mark.parametrize("factor", [1e4, 1e-4])
+def test_what_does_not_fit_into_the_grid_of_spz_is_refused(tmp_path, capsys, factor):
+    out = tmp_path / "a.spz"
+    assert main(["export", str(TRUTH), "-o", str(out), "--scale", str(factor)]) == 2
+    assert "choose another --scale" in capsys.readouterr().err and not out.exists()
+
+
 def test_a_scale_moves_the_zero_and_the_cameras_along(tmp_path, capsys):
     source = tmp_path / "far.ply"
     save_ply(source, replace(load_ply(TRUTH), origin_world=(448262.0, 5411932.0, 87.0)))
