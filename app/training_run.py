@@ -21,11 +21,11 @@ SCORED_TRAINING_VIEWS = 50
 """The training PSNR is taken over at most this many views, evenly spaced."""
 
 
-def open_viewer(scene: Scene, kernel: str, port: int | None, console: Console) -> Viewer:
+def open_viewer(scene: Scene, kernel: str, host: str, port: int | None, console: Console) -> Viewer:
     """The page, before the first step; its address is printed."""
     from app.viewer import Viewer
 
-    viewer = Viewer(scene.name, f"{kernel}: compiling", port=port)
+    viewer = Viewer(scene.name, f"{kernel}: compiling", port, host)
     viewer.show_scene(scene)
     console.print(f"watch it at {viewer.address}")
     if viewer.hint:

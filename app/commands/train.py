@@ -57,6 +57,9 @@ class Command:
     """Leave after training instead of serving the page."""
     port: int | None = None
     """Port of the page; by default the next free one from 8080."""
+    host: str = "127.0.0.1"
+    """Address of this machine to serve the page on; 0.0.0.0 for all of them. Who can reach it needs
+    the token too, which stands in the address that is printed."""
     antialiased: bool = False
     """Keep the paint of splats smaller than a pixel, for views from afar (Mip-Splatting)."""
     exposure: bool = False
@@ -134,7 +137,7 @@ class Command:
             read_photo(view.image_path)
         viewer = None
         if not self.no_viewer:
-            viewer = training_run.open_viewer(scene, self.kernel, self.port, console)
+            viewer = training_run.open_viewer(scene, self.kernel, self.host, self.port, console)
         try:
             state = None
             if resumed:

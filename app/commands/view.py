@@ -17,6 +17,9 @@ class Command:
     """Run folder, or a .ply, .splat, .spz, .ksplat, .glb."""
     port: int | None = None
     """Port of the page; by default the next free one from 8080."""
+    host: str = "127.0.0.1"
+    """Address of this machine to serve the page on; 0.0.0.0 for all of them. Who can reach it needs
+    the token too, which stands in the address that is printed."""
     scene: Path | None = None
     """COLMAP folder whose cameras to offer; a run folder remembers its own."""
 
@@ -37,7 +40,7 @@ class Command:
             scene, note = None, f"no cameras: {error}"  # splats can be looked at without photos
         kernel = loaded.splats.kernel.name
         shown = self.run_or_ply
-        viewer = Viewer(shown.resolve().stem, kernel, port=self.port, source=str(shown))
+        viewer = Viewer(shown.resolve().stem, kernel, self.port, self.host, source=str(shown))
         try:
             if note:
                 print(note)
