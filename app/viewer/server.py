@@ -22,6 +22,7 @@ from app.viewer.cameras import (
     pose_from_camera,
     up_direction,
 )
+from app.viewer.client_page import client_page, open_with
 from app.viewer.controls import add_scene_controls
 from app.viewer.page import Page
 from app.viewer.scene_view import RenderWorker
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from data.camera import Camera
     from data.scene import Scene
+    from splatting.kernels import Kernel
 
 DEFAULT_PORT = 8080
 TRAINING_SHARE = 0.25
@@ -92,6 +94,8 @@ class Viewer:
         host: str = "127.0.0.1",
         render: Callable[[Any, Camera], Any] | None = None,
         source: str = "",
+        kernel: Kernel | None = None,
+        antialiased: bool = False,
     ) -> None:
         try:
             import viser
@@ -106,13 +110,18 @@ class Viewer:
             render = splatting.render
         wanted = free_port(host, port)
         self.host = host
+        browser = client_page(kernel, antialiased) if kernel else None
         with _quiet():
-            self._server = viser.ViserServer(host=host, port=wanted, label="Darb3D", verbose=False)
+            self._server, browser = open_with(
+                browser,
+                lambda: viser.ViserServer(host=host, port=wanted, label="Darb3D", verbose=False),
+            )
         self.port = self._server.get_port()
         if port not in (None, 0) and self.port != port:
             self.close()
             raise UserError(f"--port: {port} on {host} was taken a moment ago; choose another")
         self._stage = Stage(render)
+        self._stage.browser = browser
         self._workers: dict[int, RenderWorker] = {}
         self._page = Page(self._server, self._stage, self._wake_all, source)
         self._server.gui.configure_theme(
@@ -134,6 +143,11 @@ class Viewer:
         if not os.environ.get("SSH_CONNECTION"):
             return ""
         return f"from your own machine: ssh -L {self.port}:127.0.0.1:{self.port} <this machine>"
+
+    @property
+    def note(self) -> str:
+        """What browsers cannot draw as it is; empty where they can."""
+        return self._stage.browser.note if self._stage.browser else ""
 
     def clients(self) -> dict[int, ClientHandle]:
         """The open pages."""
