@@ -21,6 +21,7 @@ from app.viewer.cameras import (
     pose_from_camera,
     up_direction,
 )
+from app.viewer.client_page import client_page, open_with
 from app.viewer.controls import add_scene_controls
 from app.viewer.page import Page
 from app.viewer.scene_view import RenderWorker
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from data.camera import Camera
     from data.scene import Scene
+    from splatting.kernels import Kernel
 
 TRAINING_SHARE = 0.25
 """Pages take at most this share of the time while training runs."""
@@ -54,6 +56,8 @@ class Viewer:
         host: str = address.LOOPBACK,
         render: Callable[[Any, Camera], Any] | None = None,
         source: str = "",
+        kernel: Kernel | None = None,
+        antialiased: bool = False,
     ) -> None:
         if render is None:
             import splatting
@@ -63,14 +67,18 @@ class Viewer:
         wanted = address.free_port(bound, port)
         self.host = host
         self._gate = gate.Gate(host)
+        browser = client_page(kernel, antialiased) if kernel else None
         with _quiet():
-            self._server = gate.open_server(self._gate, bound, wanted)
+            self._server, browser = open_with(
+                browser, lambda: gate.open_server(self._gate, bound, wanted)
+            )
         inbound.bound(self._server)
         self.port = self._server.get_port()
         if port not in (None, 0) and self.port != port:
             self.close()
             raise UserError(f"--port: {port} on {host} was taken a moment ago; choose another")
         self._stage = Stage(render)
+        self._stage.browser = browser
         self._workers: dict[int, RenderWorker] = {}
         self._page = Page(self._server, self._stage, self._wake_all, source)
         self._server.gui.configure_theme(
@@ -90,6 +98,11 @@ class Viewer:
     def hint(self) -> str:
         """What `--host` means, how to come from another machine; empty when there is neither."""
         return address.hint(self.host, self.port)
+
+    @property
+    def note(self) -> str:
+        """What browsers cannot draw as it is; empty where they can."""
+        return self._stage.browser.note if self._stage.browser else ""
 
     def clients(self) -> dict[int, ClientHandle]:
         """The open pages."""
