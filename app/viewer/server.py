@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from data.camera import Camera
     from data.scene import Scene
     from splatting.kernels import Kernel
-
-TRAINING_SHARE = 0.25
-"""Pages take at most this share of the time while training runs."""
 
 
 def _quiet() -> contextlib.AbstractContextManager:
@@ -81,6 +79,8 @@ class Viewer:
         self._stage.browser = browser
         self._workers: dict[int, RenderWorker] = {}
         self._page = Page(self._server, self._stage, self._wake_all, source)
+        # a tab may close while its picture is drawn
+        warnings.filterwarnings("ignore", "Queued a .* on a closed connection", UserWarning)
         self._server.gui.configure_theme(
             dark_mode=True, show_logo=False, show_share_button=False, brand_color=(88, 166, 255)
         )
@@ -128,8 +128,8 @@ class Viewer:
 
     def begin_training(self) -> None:
         """From here on `update` follows; pages leave most of the time to training."""
-        self._stage.pace.share = TRAINING_SHARE
         self.panel.begin_training()
+        self._stage.pace.share = self.panel.share
 
     def update(self, step: int, values: dict, stop: Callable[[], object] = bool) -> bool:
         """Take the report of a step; False when someone pressed the stop button.
@@ -142,7 +142,7 @@ class Viewer:
             self._stage.pace.share = 1.0
             while self.panel.paused and not self.panel.stop_asked and not stop():
                 time.sleep(0.05)
-            self._stage.pace.share = TRAINING_SHARE
+        self._stage.pace.share = self.panel.share
         return not self.panel.stop_asked
 
     def end_training(self, result: Any) -> None:
@@ -180,14 +180,19 @@ class Viewer:
         start.position, start.look_at, start.up = pose.position, pose.look_at, pose.up
         start.fov = pose.fov_y_rad
 
-    def _join(self, client: ClientHandle) -> None:
+    # Coroutines run on viser's own thread, in order: a page cannot leave before it has joined.
+    async def _join(self, client: ClientHandle) -> None:
         worker = RenderWorker(client, self._stage, self.panel.show_error)
         self._workers[client.client_id] = worker
-        client.camera.on_update(lambda _: worker.wake())
+
+        @client.camera.on_update
+        async def _(_camera: object) -> None:
+            worker.wake()
+
         worker.start()
         worker.wake()
 
-    def _leave(self, client: ClientHandle) -> None:
+    async def _leave(self, client: ClientHandle) -> None:
         worker = self._workers.pop(client.client_id, None)
         if worker is not None:
             worker.end()

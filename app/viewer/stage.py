@@ -38,19 +38,20 @@ class Pace:
     def __init__(self) -> None:
         self.share = 1.0
         self._lock = threading.Lock()
-        self._free_at = 0.0
+        self._ended, self._took = 0.0, 0.0
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Hold the right to render; enters once the last picture's rest is over."""
         with self._lock:
-            time.sleep(max(0.0, self._free_at - time.monotonic()))
+            rest = self._took * (1.0 / self.share - 1.0)
+            time.sleep(max(0.0, self._ended + rest - time.monotonic()))
             begin = time.monotonic()
             try:
                 yield
             finally:
-                end = time.monotonic()
-                self._free_at = end + (end - begin) * (1.0 / self.share - 1.0)
+                self._ended = time.monotonic()
+                self._took = self._ended - begin
 
 
 class Stage:
