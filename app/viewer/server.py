@@ -20,11 +20,12 @@ from app.viewer.cameras import (
     orbit_distance,
     pose_around,
     pose_from_camera,
+    reach,
     up_direction,
 )
 from app.viewer.client_page import client_page, open_with
 from app.viewer.controls import add_scene_controls
-from app.viewer.page import Page
+from app.viewer.page import Page, page_scale
 from app.viewer.scene_view import RenderWorker
 from app.viewer.stage import Stage
 from app.viewer.training_panel import Panel
@@ -116,14 +117,20 @@ class Viewer:
         page = self._page
         page.scene, page.views = scene, views
         page.poses = [pose_from_camera(*pair) for pair in zip(cameras, distances, strict=True)]
-        page.frustum_size = 0.12 * float(np.median(distances))
-        self._start_at(page.poses[0], up_direction(cameras))
+        distance = float(np.median(distances))
+        page.frustum_size = 0.12 * distance
+        page.up = up_direction(cameras)
+        self._stage.scale = page_scale(distance, reach(cameras, scene.points.xyz))
+        self._start_at(page.poses[0], page.up)
         add_scene_controls(page)
 
     def show_cloud(self, xyz_world: np.ndarray) -> None:
         """Start in front of splats that came without cameras."""
         pose = pose_around(xyz_world)
-        self._start_at(pose, np.array([0.0, -1.0, 0.0]))
+        distance = float(np.linalg.norm(pose.look_at - pose.position))
+        self._page.up = np.array([0.0, -1.0, 0.0])
+        self._stage.scale = page_scale(distance, 3.0 * distance)
+        self._start_at(pose, self._page.up)
         add_scene_controls(self._page)
 
     def begin_training(self) -> None:
@@ -169,6 +176,8 @@ class Viewer:
 
     def close(self) -> None:
         """End the page and its threads."""
+        if hasattr(self, "_page"):
+            self._page.closed = True
         for worker in list(getattr(self, "_workers", {}).values()):
             worker.end()
         with _quiet():
@@ -177,7 +186,9 @@ class Viewer:
     def _start_at(self, pose: Pose, up: np.ndarray) -> None:
         self._server.scene.set_up_direction(tuple(up))
         start = self._server.initial_camera
-        start.position, start.look_at, start.up = pose.position, pose.look_at, pose.up
+        scale = self._stage.scale
+        start.position, start.look_at = scale * pose.position, scale * pose.look_at
+        start.up = pose.up
         start.fov = pose.fov_y_rad
 
     # Coroutines run on viser's own thread, in order: a page cannot leave before it has joined.
