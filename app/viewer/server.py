@@ -1,4 +1,4 @@
-"""Viewer: one page on 127.0.0.1 that shows splats, live while they train.
+"""Viewer: one page, on 127.0.0.1 unless told otherwise, that shows splats, live while they train.
 
 Callbacks only set state and wake the render threads; nothing here computes what a command cannot.
 """
@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
-import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from app.viewer import address, gate, inbound
 from app.viewer.cameras import (
     Pose,
     orbit_distance,
@@ -22,6 +21,7 @@ from app.viewer.cameras import (
     pose_from_camera,
     up_direction,
 )
+from app.viewer.client_page import client_page, open_with
 from app.viewer.controls import add_scene_controls
 from app.viewer.page import Page
 from app.viewer.scene_view import RenderWorker
@@ -34,46 +34,10 @@ if TYPE_CHECKING:
 
     from data.camera import Camera
     from data.scene import Scene
+    from splatting.kernels import Kernel
 
-DEFAULT_PORT = 8080
 TRAINING_SHARE = 0.25
 """Pages take at most this share of the time while training runs."""
-
-
-def free_port(host: str, port: int | None) -> int:
-    """`port` itself, or the next free one from 8080 when none was asked for.
-
-    Raises UserError when the port asked for is out of range or taken.
-    """
-    if port is not None:
-        if not 0 <= port <= 65535:
-            raise UserError(f"--port: expected 0 to 65535, found {port}; choose a free port")
-        problem = _port_problem(host, port)
-        if problem:
-            raise UserError(
-                f"--port: expected a free port, but {port} on {host} cannot be used ({problem}); "
-                "choose another, or leave --port out to take the next free one"
-            )
-        return port
-    for candidate in range(DEFAULT_PORT, DEFAULT_PORT + 100):
-        if not _port_problem(host, candidate):
-            return candidate
-    raise UserError(
-        f"expected a free port from {DEFAULT_PORT} to {DEFAULT_PORT + 99} on {host}, found none; "
-        "name one with --port or use --no-viewer"
-    )
-
-
-def _port_problem(host: str, port: int) -> str:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As the server itself binds: a port in TIME_WAIT is free, one being listened on is not.
-        if os.name == "posix":
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            return (error.strerror or str(error)).lower()
-    return ""
 
 
 def _quiet() -> contextlib.AbstractContextManager:
@@ -89,30 +53,32 @@ class Viewer:
         title: str,
         subtitle: str = "",
         port: int | None = None,
-        host: str = "127.0.0.1",
+        host: str = address.LOOPBACK,
         render: Callable[[Any, Camera], Any] | None = None,
         source: str = "",
+        kernel: Kernel | None = None,
+        antialiased: bool = False,
     ) -> None:
-        try:
-            import viser
-        except ImportError as error:
-            raise UserError(
-                f"the page needs the package viser, found: {error}; "
-                "pip install viser, or train with --no-viewer"
-            ) from error
         if render is None:
             import splatting
 
             render = splatting.render
-        wanted = free_port(host, port)
+        bound = address.resolve(host)
+        wanted = address.free_port(bound, port)
         self.host = host
+        self._gate = gate.Gate(host)
+        browser = client_page(kernel, antialiased) if kernel else None
         with _quiet():
-            self._server = viser.ViserServer(host=host, port=wanted, label="Darb3D", verbose=False)
+            self._server, browser = open_with(
+                browser, lambda: gate.open_server(self._gate, bound, wanted)
+            )
+        inbound.bound(self._server)
         self.port = self._server.get_port()
         if port not in (None, 0) and self.port != port:
             self.close()
             raise UserError(f"--port: {port} on {host} was taken a moment ago; choose another")
         self._stage = Stage(render)
+        self._stage.browser = browser
         self._workers: dict[int, RenderWorker] = {}
         self._page = Page(self._server, self._stage, self._wake_all, source)
         self._server.gui.configure_theme(
@@ -125,15 +91,18 @@ class Viewer:
 
     @property
     def address(self) -> str:
-        """What to open in a browser."""
-        return f"http://{self.host}:{self.port}"
+        """What to open in a browser, with its token."""
+        return address.url(self.host, self.port, self._gate.token)
 
     @property
     def hint(self) -> str:
-        """How to reach the page from another machine; empty when nobody came through ssh."""
-        if not os.environ.get("SSH_CONNECTION"):
-            return ""
-        return f"from your own machine: ssh -L {self.port}:127.0.0.1:{self.port} <this machine>"
+        """What `--host` means, how to come from another machine; empty when there is neither."""
+        return address.hint(self.host, self.port)
+
+    @property
+    def note(self) -> str:
+        """What browsers cannot draw as it is; empty where they can."""
+        return self._stage.browser.note if self._stage.browser else ""
 
     def clients(self) -> dict[int, ClientHandle]:
         """The open pages."""

@@ -17,6 +17,7 @@ from jaxtyping import Bool, UInt8
 if TYPE_CHECKING:
     from viser import ClientHandle
 
+    from app.viewer.client_page import ClientPage
     from data.camera import Camera
 
 Render = Callable[[Any, "Camera"], Any]
@@ -65,6 +66,10 @@ class Stage:
         self.live = False
         self.detail = 1.0
         self.with_depth = False
+        self.browser: ClientPage | None = None
+        """What browsers can draw for themselves."""
+        self.in_browser = False
+        """Whether they are to: fast, and exact but for what `docs/viewer.md` says."""
         self.mode: Mode | None = None
         self.overlays: dict[str, Overlay] = {}
         self._filters: dict[str, Filter] = {}
@@ -80,6 +85,13 @@ class Stage:
                 shown = shown.take(np.logical_and.reduce([keep(shown) for keep in filters]))
             self._shown = version, shown
         return shown
+
+    @property
+    def drawn_by_browsers(self) -> bool:
+        """Whether browsers draw now: they know the splats themselves and one kernel, no modes."""
+        plain = self.mode is None and not self.overlays
+        ready = self.browser is not None and self.browser.can_draw(self.source)
+        return self.in_browser and plain and ready
 
     def put(self, splats: Any, live: bool = False) -> None:
         """Show other splats, or the same after they changed (`live`: they change further)."""
