@@ -1,5 +1,4 @@
-"""Rigs without end: animals of two to eight legs, with wings, fins, tails, trunks and ears, at random.
-random.
+"""Rigs without end: animals of two to eight legs, with wings, fins, tails, trunks, ears, at random.
 
 A rig stands at rest with x forward, y up and z to its right; its body is about one long. Numbers
 are drawn so that joints lie where animators and trackers put them: chains along the spine, pairs of
