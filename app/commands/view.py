@@ -17,6 +17,9 @@ class Command:
     """Run folder, or a .ply, .splat, .spz, .ksplat, .glb."""
     port: int | None = None
     """Port of the page; by default the next free one from 8080."""
+    host: str = "127.0.0.1"
+    """Address of this machine to serve the page on; 0.0.0.0 for all of them. Who can reach it needs
+    the token too, which stands in the address that is printed."""
     scene: Path | None = None
     """COLMAP folder whose cameras to offer; a run folder remembers its own."""
 
@@ -36,24 +39,25 @@ class Command:
             if self.scene is not None:
                 raise
             scene, note = None, f"no cameras: {error}"  # splats can be looked at without photos
-        kernel = loaded.splats.kernel.name
-        shown = self.run_or_ply
+        splats, shown = loaded.splats, self.run_or_ply
+        if scene is not None:
+            splats = with_origin(splats, scene.origin_world)
         viewer = Viewer(
             shown.resolve().stem,
-            kernel,
-            port=self.port,
+            splats.kernel.name,
+            self.port,
+            self.host,
             source=str(shown),
+            kernel=splats.kernel,
+            antialiased=splats.antialiased,
             scene_option="" if self.scene is None else str(self.scene),
         )
         try:
             if note:
                 print(note)
-            splats = loaded.splats
-            if scene is not None:
-                splats = with_origin(splats, scene.origin_world)
             viewer.show_finished(splats, scene, loaded.metrics)
-            if viewer.hint:
-                print(viewer.hint)
+            for line in filter(None, (viewer.note, viewer.hint)):
+                print(line)
             with StopRequest() as stop:
                 print(f"serving {viewer.address} until Ctrl-C", flush=True)
                 stop.wait()

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from app.viewer import crop_panel, export_panel, filter_panel, floaters_panel, look_panel
+from app.viewer import (
+    crop_panel,
+    drawing_panel,
+    export_panel,
+    filter_panel,
+    floaters_panel,
+    mode_panel,
+    photos_panel,
+)
 from app.viewer.page import Page
 
 SCENE_TABS = {
-    "Look": (look_panel.add,),
+    "Look": (drawing_panel.add, mode_panel.add, photos_panel.add),
     "Edit": (crop_panel.add, filter_panel.add, floaters_panel.add),
     "Export": (export_panel.add,),
 }

@@ -128,3 +128,26 @@ def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
     while not (answer := condition()) and time.monotonic() < end:
         time.sleep(0.1)
     return answer
+
+
+def press(page, label: str) -> None:
+    """A checkbox or a button."""
+    page.get_by_label(label, exact=True).first.click()
+
+
+def row(page, label: str):
+    """A labelled line of the panel."""
+    return page.locator("label").get_by_text(label, exact=True).first.locator("xpath=../../..")
+
+
+def type_number(page, label: str, number: float) -> None:
+    """Into the box beside a slider."""
+    box = row(page, label).locator("input[inputmode=decimal]").last
+    box.fill(str(number))
+    box.press("Enter")
+
+
+def choose(page, label: str, option: str) -> None:
+    """An option of a dropdown."""
+    page.get_by_label(label, exact=True).first.click()
+    page.get_by_role("option", name=option, exact=True).click()
