@@ -8,7 +8,9 @@ from app.viewer import (
     export_panel,
     filter_panel,
     floaters_panel,
+    measure_panel,
     mode_panel,
+    path_panel,
     photos_panel,
 )
 from app.viewer.page import Page
@@ -16,6 +18,8 @@ from app.viewer.page import Page
 SCENE_TABS = {
     "Look": (drawing_panel.add, mode_panel.add, photos_panel.add),
     "Edit": (crop_panel.add, filter_panel.add, floaters_panel.add),
+    "Measure": (measure_panel.add,),
+    "Path": (path_panel.add,),
     "Export": (export_panel.add,),
 }
 """The panels of a page of splats, tab by tab."""
