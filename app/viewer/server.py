@@ -26,6 +26,7 @@ from app.viewer.client_page import client_page, open_with
 from app.viewer.controls import add_scene_controls
 from app.viewer.page import Page
 from app.viewer.scene_view import RenderWorker
+from app.viewer.shared_page import shared_page
 from app.viewer.stage import Stage
 from app.viewer.training_panel import Panel
 from data.errors import UserError
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from data.camera import Camera
     from data.scene import Scene
     from splatting.kernels import Kernel
+    from splatting.splats import Splats
 
 DEFAULT_PORT = 8080
 TRAINING_SHARE = 0.25
@@ -109,7 +111,7 @@ class Viewer:
 
             render = splatting.render
         wanted = free_port(host, port)
-        self.host = host
+        self.host, self.title = host, title
         browser = client_page(kernel, antialiased) if kernel else None
         with _quiet():
             self._server, browser = open_with(
@@ -211,6 +213,15 @@ class Viewer:
         """Put splats on stage that no longer change."""
         self._stage.put(splats)
         self._wake_all()
+
+    def shared_page(self, splats: Splats) -> str:
+        """One HTML file that shows `splats` from the start of this page, without a server."""
+        browser = self._stage.browser
+        if browser is None:
+            raise ValueError("expected a viewer that was opened with a kernel")
+        position = self._server.initial_camera.position
+        caption = f"{self.title} · {splats.kernel.name} · {len(splats):,} splats"
+        return shared_page(self._server, browser, splats, position, caption)
 
     def close(self) -> None:
         """End the page and its threads."""
