@@ -38,15 +38,22 @@ class Command:
             if self.scene is not None:
                 raise
             scene, note = None, f"no cameras: {error}"  # splats can be looked at without photos
-        kernel = loaded.splats.kernel.name
-        shown = self.run_or_ply
-        viewer = Viewer(shown.resolve().stem, kernel, self.port, self.host, source=str(shown))
+        splats, shown = loaded.splats, self.run_or_ply
+        viewer = Viewer(
+            shown.resolve().stem,
+            splats.kernel.name,
+            self.port,
+            self.host,
+            source=str(shown),
+            kernel=splats.kernel,
+            antialiased=splats.antialiased,
+        )
         try:
             if note:
                 print(note)
-            viewer.show_finished(loaded.splats, scene, loaded.metrics)
-            if viewer.hint:
-                print(viewer.hint)
+            viewer.show_finished(splats, scene, loaded.metrics)
+            for line in filter(None, (viewer.note, viewer.hint)):
+                print(line)
             with StopRequest() as stop:
                 print(f"serving {viewer.address} until Ctrl-C", flush=True)
                 stop.wait()

@@ -5,44 +5,40 @@ Callbacks only set state and wake the render threads; nothing here computes what
 
 from __future__ import annotations
 
-import contextlib
-import io
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.viewer import address, gate, inbound
+from app.viewer import address
 from app.viewer.cameras import (
     Pose,
     orbit_distance,
     pose_around,
     pose_from_camera,
+    reach,
     up_direction,
 )
+from app.viewer.client_page import client_page
 from app.viewer.controls import add_scene_controls
-from app.viewer.page import Page
+from app.viewer.page import Page, page_scale
 from app.viewer.scene_view import RenderWorker
+from app.viewer.served_page import ServedPage
 from app.viewer.stage import Stage
-from app.viewer.training_panel import Panel
-from data.errors import UserError
 
 if TYPE_CHECKING:
     from viser import ClientHandle
 
     from data.camera import Camera
     from data.scene import Scene
+    from splatting.kernels import Kernel
 
 
-def _quiet() -> contextlib.AbstractContextManager:
-    """viser greets and says goodbye on stdout, which belongs to the commands."""
-    return contextlib.redirect_stdout(io.StringIO())
-
-
-class Viewer:
-    """The page and its state; `close()` ends it. All methods may be called from any thread."""
+class Viewer(ServedPage):
+    """A page of splats and its state."""
 
     def __init__(
         self,
@@ -52,48 +48,23 @@ class Viewer:
         host: str = address.LOOPBACK,
         render: Callable[[Any, Camera], Any] | None = None,
         source: str = "",
+        kernel: Kernel | None = None,
+        antialiased: bool = False,
     ) -> None:
         if render is None:
             import splatting
 
             render = splatting.render
-        bound = address.resolve(host)
-        wanted = address.free_port(bound, port)
-        self.host = host
-        self._gate = gate.Gate(host)
-        with _quiet():
-            self._server = gate.open_server(self._gate, bound, wanted)
-        inbound.bound(self._server)
-        self.port = self._server.get_port()
-        if port not in (None, 0) and self.port != port:
-            self.close()
-            raise UserError(f"--port: {port} on {host} was taken a moment ago; choose another")
+        browser = client_page(kernel, antialiased) if kernel else None
+        super().__init__(title, subtitle, port, host, browser)
         self._stage = Stage(render)
+        self._stage.browser = self._browser
         self._workers: dict[int, RenderWorker] = {}
         self._page = Page(self._server, self._stage, self._wake_all, source)
         # a tab may close while its picture is drawn
         warnings.filterwarnings("ignore", "Queued a .* on a closed connection", UserWarning)
-        self._server.gui.configure_theme(
-            dark_mode=True, show_logo=False, show_share_button=False, brand_color=(88, 166, 255)
-        )
-        self._server.gui.main_panel.dock_right()
-        self.panel = Panel(self._server, title, subtitle)
         self._server.on_client_connect(self._join)
         self._server.on_client_disconnect(self._leave)
-
-    @property
-    def address(self) -> str:
-        """What to open in a browser, with its token."""
-        return address.url(self.host, self.port, self._gate.token)
-
-    @property
-    def hint(self) -> str:
-        """What `--host` means, how to come from another machine; empty when there is neither."""
-        return address.hint(self.host, self.port)
-
-    def clients(self) -> dict[int, ClientHandle]:
-        """The open pages."""
-        return self._server.get_clients()
 
     def show_scene(self, scene: Scene) -> None:
         """Start at the first training view, with the scene upright; offer the cameras."""
@@ -103,14 +74,20 @@ class Viewer:
         page = self._page
         page.scene, page.views = scene, views
         page.poses = [pose_from_camera(*pair) for pair in zip(cameras, distances, strict=True)]
-        page.frustum_size = 0.12 * float(np.median(distances))
-        self._start_at(page.poses[0], up_direction(cameras))
+        distance = float(np.median(distances))
+        page.frustum_size = 0.12 * distance
+        page.up = up_direction(cameras)
+        self._stage.scale = page_scale(distance, reach(cameras, scene.points.xyz))
+        self._start_at(page.poses[0], page.up)
         add_scene_controls(page)
 
     def show_cloud(self, xyz_world: np.ndarray) -> None:
         """Start in front of splats that came without cameras."""
         pose = pose_around(xyz_world)
-        self._start_at(pose, np.array([0.0, -1.0, 0.0]))
+        distance = float(np.linalg.norm(pose.look_at - pose.position))
+        self._page.up = np.array([0.0, -1.0, 0.0])
+        self._stage.scale = page_scale(distance, 3.0 * distance)
+        self._start_at(pose, self._page.up)
         add_scene_controls(self._page)
 
     def begin_training(self) -> None:
@@ -156,16 +133,19 @@ class Viewer:
 
     def close(self) -> None:
         """End the page and its threads."""
+        if hasattr(self, "_page"):
+            self._page.closed = True
         for worker in list(getattr(self, "_workers", {}).values()):
             worker.end()
-        with _quiet():
-            self._server.stop()
+        super().close()
 
     def _start_at(self, pose: Pose, up: np.ndarray) -> None:
-        self._server.scene.set_up_direction(tuple(up))
-        start = self._server.initial_camera
-        start.position, start.look_at, start.up = pose.position, pose.look_at, pose.up
-        start.fov = pose.fov_y_rad
+        scaled = replace(
+            pose,
+            position=self._stage.scale * pose.position,
+            look_at=self._stage.scale * pose.look_at,
+        )
+        super()._start_at(scaled, up)
 
     # Coroutines run on viser's own thread, in order: a page cannot leave before it has joined.
     async def _join(self, client: ClientHandle) -> None:

@@ -190,7 +190,9 @@ class Panel:
                 "loss": f"{self._mean_loss:.4f}",
                 "trained": format_duration(last["seconds"]),
             }
-            self._add_charts()
+            # what has ended is not watched: the room is for looking
+            with self._server.gui.add_folder("Curves", expand_by_default=False, order=4):
+                self._add_charts()
         self.show(cells)
 
     def _publish(self, step: int, values: dict) -> None:

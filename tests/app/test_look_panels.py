@@ -1,0 +1,155 @@
+"""The panels for looking, worked in a real browser: photos, modes, points, up, two runs.
+
+Needs Chromium; without it these tests are skipped, or fail when DARB3D_REQUIRE_BROWSER=1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from browsing import chromium, press, seen, sky, type_number, until
+
+from app.contact_sheet import PAPER, heat
+from app.viewer import Viewer
+from app.viewer.photo_split import letterbox
+from data.camera import Camera
+from data.clouds import PointCloud
+from data.scene import Scene, View
+from splatting import metrics
+
+K = np.array([[300.0, 0, 130], [0, 310, 170], [0, 0, 1]])
+"""Off-centre and not square: what a page's own camera cannot be."""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory) -> Scene:
+    """Photos of the sky with a square that no render has; every third is held out."""
+    import PIL.Image
+
+    folder = tmp_path_factory.mktemp("sky")
+    views = []
+    for index, angle in enumerate(np.linspace(-0.6, 0.6, 7)):
+        c, s = np.cos(angle), np.sin(angle)
+        cam_from_world = np.eye(4)
+        cam_from_world[:3, :3] = [[c, 0, s], [0, 1, 0], [-s, 0, c]]
+        cam_from_world[:3, 3] = [0, 0, 4]
+        camera = Camera(K, cam_from_world, 320, 300)
+        photo = np.rint(sky(None, camera).rgb * 255).astype(np.uint8)
+        photo[180:250, 60:290] = (250, 30, 30)
+        PIL.Image.fromarray(photo).save(folder / f"{index}.png")
+        split = "test" if index % 3 == 0 else "train"
+        views.append(View(f"{index}.png", camera, folder / f"{index}.png", split))
+    rng = np.random.default_rng(0)
+    points = PointCloud(rng.normal(size=(200, 3)), rng.integers(0, 256, (200, 3), np.uint8))
+    return Scene("sky", folder, tuple(views), points)
+
+
+@pytest.fixture
+def viewer(scene):
+    shown = Viewer("sky", "gaussian", port=0, render=sky, source="runs/sky")
+    shown.show_scene(scene)
+    shown.show_splats("any")
+    yield shown
+    shown.close()
+
+
+@pytest.fixture
+def page(browser, viewer):
+    opened = browser.new_page(viewport={"width": 1000, "height": 600})
+    opened.goto(viewer.address)
+    opened.wait_for_selector("canvas", timeout=30_000)
+    until(viewer.clients)
+    yield opened
+    opened.close()
+
+
+def view_of(viewer, index: int) -> View:
+    """The photo with the number `index` on the page."""
+    return viewer._page.views[index]
+
+
+def nodes(viewer, start: str) -> list:
+    """What stands in the scene under names that begin so."""
+    known = viewer._server.scene._handle_from_node_name
+    return [handle for name, handle in list(known.items()) if name.startswith(start)]
+
+
+def stands_at(viewer, view: View) -> bool:
+    (client,) = viewer.clients().values()
+    return bool(np.allclose(client.camera.position, view.camera.position_world, atol=1e-3))
+
+
+def test_the_slider_brings_one_to_a_photo(viewer, page):
+    type_number(page, "photo", 4)
+    fourth = view_of(viewer, 3)
+    assert until(lambda: stands_at(viewer, fourth))
+    page.get_by_text(fourth.name, exact=True).wait_for(timeout=10_000)
+
+
+def test_photo_render_and_error_are_those_of_the_exact_camera(viewer, page):
+    type_number(page, "photo", len(viewer._page.views))
+    view = view_of(viewer, len(viewer._page.views) - 1)
+    press(page, "compare")
+    photo, drawn = view.image(), sky(None, view.camera).rgb.astype(np.float32)
+    page.get_by_text(f"PSNR {metrics.psnr(drawn, photo):.2f} dB").wait_for(timeout=20_000)
+    page.get_by_text("held out", exact=True).wait_for(timeout=10_000)
+    error = heat(np.abs(drawn - photo).mean(axis=2)) / 255
+
+    def distance() -> float:
+        image = seen(page)
+        left, top, w, h = letterbox(320, 300, image.shape[1], image.shape[0])
+        assert left > 0 and top == 0
+        rows = slice(h // 3, h)  # labels and notices stand above
+        off = []
+        for share, picture in ((0.25, photo), (0.5, drawn), (0.8, error)):
+            columns = slice(round((share - 0.06) * w), round((share + 0.06) * w))
+            fitted = resized(picture, w, h)[rows, columns]
+            off.append(
+                np.mean(np.abs(image[top : top + h, left : left + w][rows, columns] - fitted))
+            )
+        off.append(np.mean(np.abs(image[-50:, : left - 4] - np.array(PAPER) / 255)))
+        return max(off)
+
+    assert until(lambda: distance() < 0.02), distance()
+
+    # a step aside, and the render is the page's own again
+    (client,) = viewer.clients().values()
+    client.camera.position = np.asarray(client.camera.position) + 0.3
+    assert until(lambda: np.abs(seen(page)[-20:, :20] - np.array(PAPER) / 255).mean() > 0.05)
+
+
+def resized(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    import PIL.Image
+
+    whole = PIL.Image.fromarray(np.rint(picture * 255).astype(np.uint8))
+    return np.asarray(whole.resize((width, height), PIL.Image.Resampling.LANCZOS)) / 255
+
+
+def test_a_click_on_a_camera_with_its_thumbnail_brings_one_there(viewer, page):
+    press(page, "cameras")
+    frustums = until(lambda: nodes(viewer, "/cameras/"))
+    assert until(lambda: len(nodes(viewer, "/cameras/")) == 7)
+    assert until(lambda: all(handle.image is not None for handle in nodes(viewer, "/cameras/")))
+    assert frustums[0].image.shape == (150, 160, 3)
+    # from behind the middle one, on the axis of it
+    target, pose = view_of(viewer, 2), viewer._page.poses[2]
+    ahead = (pose.look_at - pose.position) / np.linalg.norm(pose.look_at - pose.position)
+    (client,) = viewer.clients().values()
+    with client.atomic():
+        client.camera.position = pose.position - 3.0 * ahead
+        client.camera.look_at = pose.position + ahead
+    box = page.locator("canvas").first.bounding_box()
+    assert until(lambda: not stands_at(viewer, target))
+
+    def click() -> bool:
+        page.mouse.click(box["x"] + box["width"] / 2 + 4, box["y"] + box["height"] / 2 + 4)
+        return bool(until(lambda: stands_at(viewer, target), 1.0))
+
+    assert until(click)
+    page.get_by_text(target.name, exact=True).wait_for(timeout=10_000)
