@@ -38,7 +38,7 @@ class Command:
     what: Literal["rgb", "depth", "alpha", "count", "contribution", "ellipsoids"] = "rgb"
     """Colours, depth (near is bright), opacity, splats that touch a pixel, what each splat paints
     in the photos, or splats as solid ellipsoids."""
-    level: float = 0.25
+    level: float = 0.15
     """Alpha at the surface of the ellipsoids."""
     width: int | None = None
     """Width in pixels; that of the cameras by default."""

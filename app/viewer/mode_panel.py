@@ -31,7 +31,7 @@ ABOUT: dict[modes.What, str] = {
     "ellipsoids": "Each splat solid, out to where its paint has faded to the level; fainter ones "
     "are left out.",
 }
-DEFAULT_LEVEL = 0.25
+DEFAULT_LEVEL = 0.15
 
 
 def number(value: float) -> str:

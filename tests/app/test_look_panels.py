@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from browsing import chromium, press, seen, sky, type_number, until
+from browsing import choose, chromium, press, seen, sky, type_number, until
 
+from app import modes
 from app.contact_sheet import PAPER, heat
 from app.viewer import Viewer
+from app.viewer.cameras import camera_from_pose
 from app.viewer.photo_split import letterbox
 from data.camera import Camera
 from data.clouds import PointCloud
 from data.scene import Scene, View
-from splatting import metrics
+from splatting import ellipsoids, kernels, metrics, render
+from splatting.splats import Splats, from_points
 
 K = np.array([[300.0, 0, 130], [0, 310, 170], [0, 0, 1]])
 """Off-centre and not square: what a page's own camera cannot be."""
@@ -50,6 +53,12 @@ def scene(tmp_path_factory) -> Scene:
     return Scene("sky", folder, tuple(views), points)
 
 
+@pytest.fixture(scope="module")
+def splats(scene) -> Splats:
+    """A few balls of colour where the scene's points are."""
+    return from_points(scene.points, kernels.get("raised-cosine"), sh_degree=0, opacity=0.9)
+
+
 @pytest.fixture
 def viewer(scene):
     shown = Viewer("sky", "gaussian", port=0, render=sky, source="runs/sky")
@@ -60,7 +69,25 @@ def viewer(scene):
 
 
 @pytest.fixture
+def real(scene, splats):
+    """The page of splats that the rasteriser draws."""
+    shown = Viewer("cloud", "raised-cosine", port=0, source="runs/cloud")
+    shown.show_finished(splats, scene)
+    yield shown
+    shown.close()
+
+
+@pytest.fixture
+def real_page(browser, real):
+    yield from open_page(browser, real)
+
+
+@pytest.fixture
 def page(browser, viewer):
+    yield from open_page(browser, viewer)
+
+
+def open_page(browser, viewer):
     opened = browser.new_page(viewport={"width": 1000, "height": 600})
     opened.goto(viewer.address)
     opened.wait_for_selector("canvas", timeout=30_000)
@@ -153,3 +180,46 @@ def test_a_click_on_a_camera_with_its_thumbnail_brings_one_there(viewer, page):
 
     assert until(click)
     page.get_by_text(target.name, exact=True).wait_for(timeout=10_000)
+
+
+def off(viewer, page, expected) -> float:
+    """Mean absolute difference between the right half of the page and what its camera should
+    see."""
+    image = seen(page)
+    (client,) = viewer.clients().values()
+    view, size = client.camera, (image.shape[1], image.shape[0])
+    camera = camera_from_pose(view.wxyz, view.position, view.fov, *size)
+    half = slice(size[0] // 2, None)
+    picture = expected(camera)
+    if picture.dtype == np.uint8:
+        picture = picture / 255
+    return float(np.mean(np.abs(image[:, half] - np.clip(picture[:, half], 0, 1))))
+
+
+def comes_to(viewer, page, expected) -> bool:
+    """Wait until the page shows what its camera should see."""
+    return bool(until(lambda: off(viewer, page, expected) < 0.02))
+
+
+def test_each_mode_draws_what_it_says_and_shows_its_command(real, real_page, scene, splats):
+    painted = modes.measure(splats, [view.camera for view in scene.train])
+    coloured = modes.coloured(splats, painted, modes.contribution_range(painted))
+    ways = {
+        "depth": ("depth", lambda c: modes.depth(render(splats, c)).rgb),
+        "alpha": ("alpha", lambda c: modes.alpha(render(splats, c)).rgb),
+        "splats a pixel": ("count", lambda c: modes.count(splats, c).rgb),
+        "contribution": ("contribution", lambda c: render(coloured, c).rgb),
+        "ellipsoids": ("ellipsoids", lambda c: ellipsoids.draw(splats, c, 0.15).rgb),
+    }
+    for name, (what, expected) in ways.items():
+        choose(real_page, "show", name)
+        assert comes_to(real, real_page, expected), name
+        command = real_page.get_by_text(f"darb3d render runs/cloud -o film.mp4 --what {what}")
+        assert command.is_visible()
+    type_number(real_page, "level", 0.6)
+    assert comes_to(real, real_page, lambda c: ellipsoids.draw(splats, c, 0.6).rgb)
+    choose(real_page, "show", "splats a pixel")
+    real_page.get_by_text("on average").wait_for(timeout=10_000)
+    choose(real_page, "show", "colours")
+    assert comes_to(real, real_page, lambda c: render(splats, c).rgb)
+    assert not command.is_visible()
