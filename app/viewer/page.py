@@ -77,3 +77,14 @@ class Page:
             client.camera.position = self.scale * pose.position
             client.camera.look_at = self.scale * pose.look_at
             client.camera.fov = pose.fov_y_rad
+
+    def turn_up(self, up: Float[np.ndarray, "3"]) -> None:
+        """Let every camera of the page, now and later, be upright along a direction of the scene;
+        each stays where it is and looks where it looked."""
+        self.server.initial_camera.up = up
+        for client in self.server.get_clients().values():
+            position, look_at = client.camera.position, client.camera.look_at
+            with client.atomic():
+                client.camera.up_direction = up
+                client.camera.position = position
+                client.camera.look_at = look_at

@@ -14,6 +14,7 @@ from app.contact_sheet import PAPER, heat
 from app.viewer import Viewer
 from app.viewer.cameras import camera_from_pose
 from app.viewer.photo_split import letterbox
+from app.viewer.scene_panel import upwards_of
 from data.camera import Camera
 from data.clouds import PointCloud
 from data.scene import Scene, View
@@ -223,3 +224,48 @@ def test_each_mode_draws_what_it_says_and_shows_its_command(real, real_page, sce
     choose(real_page, "show", "colours")
     assert comes_to(real, real_page, lambda c: render(splats, c).rgb)
     assert not command.is_visible()
+
+
+def test_points_are_shown_among_the_splats_or_alone_in_the_size_one_chooses(real, real_page, scene):
+    choose(real_page, "points", "alone")
+    (cloud,) = until(lambda: nodes(real, "/points")) or [None]
+    np.testing.assert_allclose(cloud.points, scene.points.xyz, rtol=1e-6)
+    paper = np.array(PAPER) / 255
+
+    def painted() -> float:
+        """Share of the page, away from its notices, that is not the bare ground."""
+        image = seen(real_page)
+        half = image[:, image.shape[1] // 2 :]
+        return float(np.mean(np.abs(half - paper).max(axis=2) > 0.1))
+
+    assert until(lambda: 0.001 < painted() < 0.3), painted()
+    before, size = painted(), cloud.point_size
+    type_number(real_page, "size", 3)
+    assert until(lambda: painted() > 1.5 * before)
+    assert cloud.point_size == 3 * size
+    choose(real_page, "points", "among the splats")
+    assert until(lambda: painted() > 0.9) and cloud.visible
+    choose(real_page, "points", "hidden")
+    assert until(lambda: not cloud.visible)
+    assert not real._stage.with_depth and not real._stage.takeovers
+
+
+def test_the_camera_turns_around_the_axis_that_is_chosen_as_up(real, real_page):
+    (client,) = real.clients().values()
+    before = np.asarray(client.camera.position)
+    real_page.get_by_text("up is (0.00, -1.00, 0.00)").wait_for(timeout=10_000)
+    choose(real_page, "up", "+x")
+    real_page.get_by_text("up is (1.00, 0.00, 0.00)").wait_for(timeout=10_000)
+
+    def upright() -> np.ndarray:
+        return upwards_of(client.camera.wxyz)
+
+    assert until(lambda: upright()[0] > 0.7)
+    np.testing.assert_allclose(client.camera.position, before, atol=1e-3)
+    choose(real_page, "up", "as my camera is now")
+    was = upright()
+    x, y, z = was + 0.0
+    real_page.get_by_text(f"up is ({x:.2f}, {y:.2f}, {z:.2f})").wait_for(timeout=10_000)
+    np.testing.assert_allclose(upright(), was, atol=1e-2)
+    choose(real_page, "up", "as the photos are held")
+    assert until(lambda: upright()[1] < -0.7)
