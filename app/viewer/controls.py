@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from app.viewer import mode_panel, photos_panel, scene_panel
+from app.viewer import mode_panel, photos_panel, scene_panel, versus
 from app.viewer.page import Page
 
-SCENE_TABS = {"Look": (mode_panel.add, photos_panel.add, scene_panel.add)}
+SCENE_TABS = {"Look": (versus.add, mode_panel.add, photos_panel.add, scene_panel.add)}
 """The panels of a page of splats, tab by tab."""
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from app.viewer.cameras import Pose
     from app.viewer.stage import Stage
+    from app.viewer.versus import Contestant
     from data.scene import Scene, View
 
 
@@ -57,6 +58,8 @@ class Page:
     """Of `views`, in their order."""
     frustum_size: float = 1.0
     """Scene units."""
+    contestants: tuple[Contestant, Contestant] | None = None
+    """The two runs of a page that compares."""
     closed: bool = False
     """Whether threads of panels should end."""
     up: Float[np.ndarray, "3"] | None = None

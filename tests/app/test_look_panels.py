@@ -15,6 +15,7 @@ from app.viewer import Viewer
 from app.viewer.cameras import camera_from_pose
 from app.viewer.photo_split import letterbox
 from app.viewer.scene_panel import upwards_of
+from app.viewer.versus import Contestant, halves, parts
 from data.camera import Camera
 from data.clouds import PointCloud
 from data.scene import Scene, View
@@ -269,3 +270,36 @@ def test_the_camera_turns_around_the_axis_that_is_chosen_as_up(real, real_page):
     np.testing.assert_allclose(upright(), was, atol=1e-2)
     choose(real_page, "up", "as the photos are held")
     assert until(lambda: upright()[1] < -0.7)
+
+
+def test_two_runs_are_drawn_by_one_camera_side_by_side_and_with_a_wipe(browser, scene, splats):
+    other = from_points(scene.points, kernels.get("raised-cosine"), sh_degree=0, opacity=0.2)
+    shown = Viewer("a and b", "raised-cosine", port=0)
+    a, b = Contestant("a", "runs/a", splats, 30.0), Contestant("b", "runs/b", other, 28.5)
+    shown.compare(a, b, scene)
+    opened = open_page(browser, shown)
+    page = next(opened)
+
+    def both(share=None):
+        def expected(camera: Camera) -> np.ndarray:
+            two = halves(camera) if share is None else parts(camera, share)
+            pictures = [render(one, cut).rgb for one, cut in zip((splats, other), two, strict=True)]
+            return np.concatenate(pictures, axis=1)
+
+        return expected
+
+    try:
+        assert comes_to(shown, page, both())
+        page.get_by_text("darb3d view runs/a runs/b").wait_for(timeout=10_000)
+        page.get_by_text("28.50 dB").wait_for(timeout=10_000)
+        choose(page, "both", "wipe")
+        type_number(page, "wipe", 75)  # three quarters of the first, the rest of the second
+        assert comes_to(shown, page, both(0.75))
+        choose(page, "both", "b alone")
+        assert comes_to(shown, page, lambda camera: render(other, camera).rgb)
+        choose(page, "both", "side by side")
+        choose(page, "show", "depth")
+        page.get_by_text("--what depth").wait_for(timeout=10_000)
+    finally:
+        next(opened, None)
+        shown.close()

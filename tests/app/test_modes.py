@@ -27,7 +27,7 @@ def test_depth_is_bright_where_near_and_black_where_nothing_is():
     drawn = SimpleNamespace(
         alpha=np.array([[1.0, 0.8, 0.2]]), depth=np.array([[2.0, 3.2, 0.4]], np.float32)
     )
-    picture = modes.depth(drawn, (2.0, 4.0))
+    picture = modes.depth(drawn, modes.Range(2.0, 4.0))
     np.testing.assert_array_equal(picture.rgb[0, 0], HEAT[-1].astype(np.uint8))
     np.testing.assert_array_equal(picture.rgb[0, 1:], HEAT[[0, 0]].astype(np.uint8))
     assert picture.range == modes.Range(2.0, 4.0)
