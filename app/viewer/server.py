@@ -32,6 +32,7 @@ from app.viewer.stage import Stage
 if TYPE_CHECKING:
     from viser import ClientHandle
 
+    from app.viewer.versus import Contestant
     from data.camera import Camera
     from data.scene import Scene
     from splatting.kernels import Kernel
@@ -125,6 +126,12 @@ class Viewer(ServedPage):
             self.show_scene(scene)
         self.panel.show_finished(len(splats), splats.sh_degree, metrics)
         self.show_splats(splats)
+
+    def compare(self, first: Contestant, second: Contestant, scene: Scene | None) -> None:
+        """Two runs with one camera, `first` as the one that panels speak of."""
+        self._page.contestants = first, second
+        self.show_finished(first.splats, scene)
+        self.panel.show({})  # the numbers of both stand beside each other in the panel
 
     def show_splats(self, splats: Any) -> None:
         """Put splats on stage that no longer change."""
