@@ -36,6 +36,7 @@ class Command:
         from app.loading import load
         from app.viewer import Viewer
         from data.errors import UserError
+        from splatting.splats import with_origin
 
         loaded = load(self.run_or_ply)
         note = ""
@@ -46,6 +47,8 @@ class Command:
                 raise
             scene, note = None, f"no cameras: {error}"  # splats can be looked at without photos
         shown, splats = self.run_or_ply, loaded.splats
+        if scene is not None:
+            splats = with_origin(splats, scene.origin_world)
         other = load(self.other) if self.other is not None else None
         title, kernel = _name(shown), splats.kernel.name
         if other is not None:
@@ -59,6 +62,7 @@ class Command:
             source=str(shown),
             kernel=splats.kernel,
             antialiased=splats.antialiased,
+            scene_option="" if self.scene is None else str(self.scene),
         )
         try:
             if note:

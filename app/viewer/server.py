@@ -51,6 +51,7 @@ class Viewer(ServedPage):
         source: str = "",
         kernel: Kernel | None = None,
         antialiased: bool = False,
+        scene_option: str = "",
     ) -> None:
         if render is None:
             import splatting
@@ -61,7 +62,9 @@ class Viewer(ServedPage):
         self._stage = Stage(render)
         self._stage.browser = self._browser
         self._workers: dict[int, RenderWorker] = {}
-        self._page = Page(self._server, self._stage, self._wake_all, source)
+        self._page = Page(
+            self._server, self._stage, self._wake_all, source, scene_option=scene_option
+        )
         # a tab may close while its picture is drawn
         warnings.filterwarnings("ignore", "Queued a .* on a closed connection", UserWarning)
         self._server.on_client_connect(self._join)
