@@ -91,6 +91,7 @@ class MotionPage(ServedPage):
             replace(clip, name=title if clip.name in ("", path.stem) else clip.name)
             for clip in clips
         ]
+        self.panel.rename(title)
         self.playback.open(clips)
 
     def _is_2d(self, path: Path) -> bool:
