@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from app.viewer import look_panel
+from app.viewer import drawing_panel, mode_panel, photos_panel, scene_panel, versus
 from app.viewer.page import Page
 
-SCENE_TABS = {"Look": (look_panel.add,)}
+SCENE_TABS = {
+    "Look": (
+        versus.add,
+        drawing_panel.add,
+        mode_panel.add,
+        photos_panel.add,
+        scene_panel.add,
+    )
+}
 """The panels of a page of splats, tab by tab."""
 
 

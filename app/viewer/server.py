@@ -6,16 +6,25 @@ Callbacks only set state and wake the render threads; nothing here computes what
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from app.viewer import address
-from app.viewer.cameras import orbit_distance, pose_around, pose_from_camera, up_direction
+from app.viewer.cameras import (
+    Pose,
+    orbit_distance,
+    pose_around,
+    pose_from_camera,
+    reach,
+    up_direction,
+)
 from app.viewer.client_page import client_page
 from app.viewer.controls import add_scene_controls
-from app.viewer.page import Page
+from app.viewer.page import Page, page_scale
 from app.viewer.scene_view import RenderWorker
 from app.viewer.served_page import ServedPage
 from app.viewer.stage import Stage
@@ -23,12 +32,10 @@ from app.viewer.stage import Stage
 if TYPE_CHECKING:
     from viser import ClientHandle
 
+    from app.viewer.versus import Contestant
     from data.camera import Camera
     from data.scene import Scene
     from splatting.kernels import Kernel
-
-TRAINING_SHARE = 0.25
-"""Pages take at most this share of the time while training runs."""
 
 
 class Viewer(ServedPage):
@@ -55,6 +62,8 @@ class Viewer(ServedPage):
         self._stage.browser = self._browser
         self._workers: dict[int, RenderWorker] = {}
         self._page = Page(self._server, self._stage, self._wake_all, source)
+        # a tab may close while its picture is drawn
+        warnings.filterwarnings("ignore", "Queued a .* on a closed connection", UserWarning)
         self._server.on_client_connect(self._join)
         self._server.on_client_disconnect(self._leave)
 
@@ -66,20 +75,26 @@ class Viewer(ServedPage):
         page = self._page
         page.scene, page.views = scene, views
         page.poses = [pose_from_camera(*pair) for pair in zip(cameras, distances, strict=True)]
-        page.frustum_size = 0.12 * float(np.median(distances))
-        self._start_at(page.poses[0], up_direction(cameras))
+        distance = float(np.median(distances))
+        page.frustum_size = 0.12 * distance
+        page.up = up_direction(cameras)
+        self._stage.scale = page_scale(distance, reach(cameras, scene.points.xyz))
+        self._start_at(page.poses[0], page.up)
         add_scene_controls(page)
 
     def show_cloud(self, xyz_world: np.ndarray) -> None:
         """Start in front of splats that came without cameras."""
         pose = pose_around(xyz_world)
-        self._start_at(pose, np.array([0.0, -1.0, 0.0]))
+        distance = float(np.linalg.norm(pose.look_at - pose.position))
+        self._page.up = np.array([0.0, -1.0, 0.0])
+        self._stage.scale = page_scale(distance, 3.0 * distance)
+        self._start_at(pose, self._page.up)
         add_scene_controls(self._page)
 
     def begin_training(self) -> None:
         """From here on `update` follows; pages leave most of the time to training."""
-        self._stage.pace.share = TRAINING_SHARE
         self.panel.begin_training()
+        self._stage.pace.share = self.panel.share
 
     def update(self, step: int, values: dict, stop: Callable[[], object] = bool) -> bool:
         """Take the report of a step; False when someone pressed the stop button.
@@ -92,7 +107,7 @@ class Viewer(ServedPage):
             self._stage.pace.share = 1.0
             while self.panel.paused and not self.panel.stop_asked and not stop():
                 time.sleep(0.05)
-            self._stage.pace.share = TRAINING_SHARE
+        self._stage.pace.share = self.panel.share
         return not self.panel.stop_asked
 
     def end_training(self, result: Any) -> None:
@@ -112,6 +127,12 @@ class Viewer(ServedPage):
         self.panel.show_finished(len(splats), splats.sh_degree, metrics)
         self.show_splats(splats)
 
+    def compare(self, first: Contestant, second: Contestant, scene: Scene | None) -> None:
+        """Two runs with one camera, `first` as the one that panels speak of."""
+        self._page.contestants = first, second
+        self.show_finished(first.splats, scene)
+        self.panel.show({})  # the numbers of both stand beside each other in the panel
+
     def show_splats(self, splats: Any) -> None:
         """Put splats on stage that no longer change."""
         self._stage.put(splats)
@@ -119,18 +140,33 @@ class Viewer(ServedPage):
 
     def close(self) -> None:
         """End the page and its threads."""
+        if hasattr(self, "_page"):
+            self._page.closed = True
         for worker in list(getattr(self, "_workers", {}).values()):
             worker.end()
         super().close()
 
-    def _join(self, client: ClientHandle) -> None:
+    def _start_at(self, pose: Pose, up: np.ndarray) -> None:
+        scaled = replace(
+            pose,
+            position=self._stage.scale * pose.position,
+            look_at=self._stage.scale * pose.look_at,
+        )
+        super()._start_at(scaled, up)
+
+    # Coroutines run on viser's own thread, in order: a page cannot leave before it has joined.
+    async def _join(self, client: ClientHandle) -> None:
         worker = RenderWorker(client, self._stage, self.panel.show_error)
         self._workers[client.client_id] = worker
-        client.camera.on_update(lambda _: worker.wake())
+
+        @client.camera.on_update
+        async def _(_camera: object) -> None:
+            worker.wake()
+
         worker.start()
         worker.wake()
 
-    def _leave(self, client: ClientHandle) -> None:
+    async def _leave(self, client: ClientHandle) -> None:
         worker = self._workers.pop(client.client_id, None)
         if worker is not None:
             worker.end()
