@@ -21,7 +21,9 @@ SCORED_TRAINING_VIEWS = 50
 """The training PSNR is taken over at most this many views, evenly spaced."""
 
 
-def open_viewer(scene: Scene, config: RunConfig, port: int | None, console: Console) -> Viewer:
+def open_viewer(
+    scene: Scene, config: RunConfig, host: str, port: int | None, console: Console
+) -> Viewer:
     """The page, before the first step; its address is printed."""
     from app.viewer import Viewer
     from splatting import kernels
@@ -29,7 +31,8 @@ def open_viewer(scene: Scene, config: RunConfig, port: int | None, console: Cons
     viewer = Viewer(
         scene.name,
         f"{config.kernel}: compiling",
-        port=port,
+        port,
+        host,
         kernel=kernels.get(config.kernel),
         antialiased=config.antialiased,
     )

@@ -11,21 +11,28 @@ import tyro
 from data.errors import UserError
 
 if TYPE_CHECKING:
+    from app.loading import Loaded
     from app.viewer import Viewer
+    from app.viewer.versus import Contestant
+    from data.scene import Scene
     from splatting.splats import Splats
 
 
 @dataclass(frozen=True)
 class Command:
-    """Show a run, or a .ply of splats, in the browser."""
+    """Show a run, or a .ply of splats, in the browser; or two of them with one camera."""
 
     run_or_ply: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|FILE.ply")]
     """Run folder, or a .ply, .splat, .spz, .ksplat, .glb."""
+    other: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[RUN_B]")] = None
+    """Another run, or file, of the same scene: both are shown side by side, or with a wipe."""
     port: int | None = None
     """Port of the page; by default the next free one from 8080."""
+    host: str = "127.0.0.1"
+    """Address of this machine to serve the page on; 0.0.0.0 for all of them. Who can reach it needs
+    the token too, which stands in the address that is printed."""
     scene: Path | None = None
     """COLMAP folder whose cameras to offer; a run folder remembers its own."""
-
     save: Annotated[Path | None, tyro.conf.arg(metavar="PAGE.html")] = None
     """Write one file that shows the splats in any browser without a server, and serve nothing."""
 
@@ -34,9 +41,11 @@ class Command:
         from app.interrupts import StopRequest
         from app.loading import load
         from app.viewer import Viewer
+        from app.viewer.address import LOOPBACK
+        from splatting.splats import with_origin
 
         if self.save is not None:
-            _check(self.save)
+            _check(self.save, self.other)
         loaded = load(self.run_or_ply)
         note = ""
         try:
@@ -45,19 +54,31 @@ class Command:
             if self.scene is not None:
                 raise
             scene, note = None, f"no cameras: {error}"  # splats can be looked at without photos
-        splats, shown = loaded.splats, self.run_or_ply
+        shown, splats = self.run_or_ply, loaded.splats
+        if scene is not None:
+            splats = with_origin(splats, scene.origin_world)
+        other = load(self.other) if self.other is not None else None
+        title, kernel = _name(shown), splats.kernel.name
+        if other is not None:
+            title = f"{title} and {_name(other.path)}"
+            kernel = f"{kernel} and {other.splats.kernel.name}"
         viewer = Viewer(
-            shown.resolve().stem,
-            splats.kernel.name,
-            port=self.port if self.save is None else 0,
+            title,
+            kernel,
+            self.port if self.save is None else 0,
+            self.host if self.save is None else LOOPBACK,
             source=str(shown),
             kernel=splats.kernel,
             antialiased=splats.antialiased,
+            scene_option="" if self.scene is None else str(self.scene),
         )
         try:
             if note:
                 print(note)
-            viewer.show_finished(splats, scene, loaded.metrics)
+            if other is None:
+                viewer.show_finished(splats, scene, loaded.metrics)
+            else:
+                viewer.compare(*_contestants(loaded, other, scene), scene)
             if viewer.note:
                 print(viewer.note)
             if self.save is not None:
@@ -73,7 +94,9 @@ class Command:
         return 0
 
 
-def _check(path: Path) -> None:
+def _check(path: Path, other: Path | None) -> None:
+    if other is not None:
+        raise UserError(f"--save: expected one run to put into {path}, found a second, {other}")
     if path.suffix.lower() not in (".html", ".htm") or path.is_dir():
         raise UserError(f"--save: expected the name of a file that ends in .html, found {path}")
 
@@ -93,3 +116,26 @@ def _save(viewer: Viewer, splats: Splats, path: Path) -> None:
         f"wrote {path}: {len(splats):,} splats, {splats.kernel.name}, {size_mb:.1f} MB; "
         "it opens in any browser, without a server"
     )
+
+
+def _contestants(
+    first: Loaded, second: Loaded, scene: Scene | None
+) -> tuple[Contestant, Contestant]:
+    """Both in the coordinates of `scene`, or in those of the first; two of one name by their
+    paths."""
+    from app.viewer.versus import Contestant
+    from splatting.splats import with_origin
+
+    origin = first.splats.origin_world if scene is None else scene.origin_world
+    same = _name(first.path) == _name(second.path)
+
+    def contestant(loaded: Loaded) -> Contestant:
+        name = str(loaded.path) if same else _name(loaded.path)
+        psnr, on = loaded.psnr() or (None, "")
+        return Contestant(name, str(loaded.path), with_origin(loaded.splats, origin), psnr, on)
+
+    return contestant(first), contestant(second)
+
+
+def _name(path: Path) -> str:
+    return path.resolve().stem

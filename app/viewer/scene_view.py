@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Shaped, UInt8
 
 from app.viewer.cameras import camera_from_pose
 from app.viewer.splat_layer import SplatLayer
@@ -33,7 +33,9 @@ LIVE_S = 0.25
 REFRESH_S = 1.0
 """A page at rest is redrawn this often while the splats change."""
 MAX_DEPTH = 160.0
-"""Depth reaches the page in fixed point up to 167 scene units."""
+"""Depth reaches the page in fixed point up to 167 of its units."""
+MIN_DEPTH = 1e-3
+"""Nearer than the page's own near plane: hides everything."""
 
 
 class RenderWorker(threading.Thread):
@@ -85,7 +87,7 @@ class RenderWorker(threading.Thread):
             with self._stage.pace.turn():
                 begin = time.monotonic()
                 camera = self._camera(moving)
-                output = self._stage.draw(camera)
+                output = self._stage.draw(camera, self._client)
                 elapsed = time.monotonic() - begin
             rate = camera.width * camera.height / max(elapsed, 1e-4)
             self._pixels_per_s += 0.5 * (rate - self._pixels_per_s)
@@ -98,7 +100,7 @@ class RenderWorker(threading.Thread):
                 picture,
                 format="jpeg",
                 jpeg_quality=70 if moving else 92,
-                depth=page_depth(output) if self._stage.with_depth else None,
+                depth=page_depth(output, self._stage.scale) if self._stage.with_depth else None,
             )
             self._layer.hide()
             self._client.flush()
@@ -122,18 +124,19 @@ class RenderWorker(threading.Thread):
             budget = self._pixels_per_s * seconds / (width * height)
             scale = min(scale, float(np.clip(np.sqrt(budget), 0.15, 1.0)))
         size = max(16, round(width * scale)), max(16, round(height * scale))
-        return camera_from_pose(view.wxyz, view.position, view.fov, *size)
+        position = np.asarray(view.position) / self._stage.scale
+        return camera_from_pose(view.wxyz, position, view.fov, *size)
 
 
-def to_uint8(rgb: Float[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
-    """An image 0..1 as bytes, rounded to nearest."""
+def to_uint8(rgb: Shaped[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    """An image 0..1 as bytes, rounded to nearest; bytes as they are."""
+    if rgb.dtype == np.uint8:
+        return rgb
     return (np.clip(rgb, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
 
 
-def page_depth(output: Any) -> Float[np.ndarray, "h w"] | None:
-    """Mean depth where the picture is solid, far elsewhere; None when the scene is too large."""
+def page_depth(output: Any, scale: float) -> Float[np.ndarray, "h w"]:
+    """Mean depth in units of the page where the picture is solid, far elsewhere."""
     solid = output.alpha > 0.5
-    depth = np.where(solid, output.depth / np.maximum(output.alpha, 0.5), MAX_DEPTH)
-    if np.any(solid) and np.percentile(depth[solid], 99) > 0.9 * MAX_DEPTH:
-        return None
-    return depth
+    depth = scale * output.depth / np.maximum(output.alpha, 0.5)
+    return np.where(solid, np.clip(depth, MIN_DEPTH, MAX_DEPTH), MAX_DEPTH)

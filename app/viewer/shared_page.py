@@ -36,9 +36,11 @@ def shared_page(
     page: ClientPage,
     splats: Splats,
     position_world: Float[np.ndarray, "3"],
+    scale: float,
     caption: str,
 ) -> str:
-    """`page` with the scene of `server` and `splats`, coloured as from `position_world`."""
+    """`page` with the scene of `server` and `splats`, coloured as from `position_world`; `scale`
+    units of the page make one of the scene."""
     from splatting.colours import colours_from
 
     drawn = page.draws(splats)
@@ -47,7 +49,7 @@ def shared_page(
     scene = server.scene
     scene.set_background_image(BLACK, format="png")
     node = scene.add_gaussian_splats(
-        NODE, held.centres, held.shapes, rgb, held.opacities, scale=1.0 / held.zoom
+        NODE, held.centres, held.shapes, rgb, held.opacities, scale=scale / held.zoom
     )
     recorded = server.get_scene_serializer().serialize()
     node.remove()

@@ -80,11 +80,11 @@ class SplatLayer:
                 self.hide()
             elif self._node is None:
                 self._node = self._client.scene.add_gaussian_splats(
-                    NODE, *parts, scale=1.0 / held.zoom
+                    NODE, *parts, scale=self._stage.scale / held.zoom
                 )
             else:
                 self._node.set_gaussians(*parts)
-                self._node.scale = 1.0 / held.zoom
+                self._node.scale = self._stage.scale / held.zoom
             self._client.scene.set_background_image(BLACK, format="png")
         self._sent()
 

@@ -13,7 +13,7 @@ import pytest
 import splatting
 from app.viewer import Viewer, client_build
 from app.viewer.cameras import camera_from_pose, pose_around
-from app.viewer.look_panel import BROWSER, SERVER
+from app.viewer.drawing_panel import BROWSER, SERVER
 from splatting import kernels
 from splatting.bake import bake_gaussian
 from splatting.metrics import ssim
@@ -108,7 +108,8 @@ class Opened:
         (client,) = self.viewer.clients().values()
         view = client.camera
         height, width = like.shape[:2]
-        camera = camera_from_pose(view.wxyz, view.position, view.fov, width, height)
+        position = view.position / self.viewer._stage.scale
+        camera = camera_from_pose(view.wxyz, position, view.fov, width, height)
         return np.clip(splatting.render(splats, camera).rgb, 0, 1)
 
     @property
