@@ -95,6 +95,11 @@ def compare(desk: Desk) -> None:
     desk.check("compare")
 
 
+def by_browser(desk: Desk) -> None:
+    """Drawn by the browser."""
+    desk.choose("drawn by", "browser, fast")
+
+
 def mode(name: str) -> Callable[[Desk], None]:
     """One of the modes of the picture."""
     return lambda desk: desk.choose("show", name)
@@ -104,6 +109,7 @@ PICTURES: dict[str, Callable[[Desk], None]] = {
     "scene": scene,
     "photos": photos,
     "compare": compare,
+    "browser": by_browser,
     "depth": mode("depth"),
     "count": mode("splats a pixel"),
     "contribution": mode("contribution"),
@@ -159,8 +165,15 @@ def opened(asked: argparse.Namespace) -> Any:
     from app.viewer import Viewer
 
     loaded = load(asked.run)
-    kernel = loaded.splats.kernel.name
-    viewer = Viewer(asked.run.resolve().stem, kernel, port=0, source=f"runs/{asked.run.stem}")
+    kernel = loaded.splats.kernel
+    viewer = Viewer(
+        asked.run.resolve().stem,
+        kernel.name,
+        port=0,
+        source=f"runs/{asked.run.stem}",
+        kernel=kernel,
+        antialiased=loaded.splats.antialiased,
+    )
     viewer.show_finished(loaded.splats, loaded.scene(), loaded.metrics)
     return viewer
 
