@@ -139,7 +139,7 @@ def _candidates(
         for variable in variables
         if degree <= _MOST_DEGREE[variable]
     ]
-    for variable, degree in sorted(ways, key=lambda way: _cost(*way)):
+    for variable, degree in sorted(ways, key=lambda way: _cost(way[0], way[1])):
         if variable == "q":
             yield Program("q", (_interpolate(f, (0.0, end), degree),))
         elif variable == "d":
