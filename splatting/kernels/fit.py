@@ -133,13 +133,13 @@ def _candidates(
     """Programs of every degree in these variables, the cheapest first, each made when its turn
     comes."""
     end = support**2
-    ways = [
+    ways: list[tuple[Variable, int]] = [
         (variable, degree)
         for degree in range(1, max(_MOST_DEGREE.values()) + 1)
         for variable in variables
         if degree <= _MOST_DEGREE[variable]
     ]
-    for variable, degree in sorted(ways, key=lambda way: _cost(way[0], way[1])):
+    for variable, degree in sorted(ways, key=lambda way: _cost(*way)):
         if variable == "q":
             yield Program("q", (_interpolate(f, (0.0, end), degree),))
         elif variable == "d":
