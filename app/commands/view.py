@@ -55,7 +55,7 @@ class Command:
             if other is None:
                 viewer.show_finished(splats, scene, loaded.metrics)
             else:
-                viewer.compare(*_contestants(loaded, other, scene), scene)
+                viewer.compare(*contestants(loaded, other, scene), scene)
             if viewer.hint:
                 print(viewer.hint)
             with StopRequest() as stop:
@@ -66,7 +66,7 @@ class Command:
         return 0
 
 
-def _contestants(
+def contestants(
     first: Loaded, second: Loaded, scene: Scene | None
 ) -> tuple[Contestant, Contestant]:
     """Both in the coordinates of `scene`, or in those of the first; two of one name by their
