@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from data.errors import UserError
+from splatting.selection import Selection
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,6 +45,7 @@ class Command:
     """Width in pixels; that of the cameras by default."""
     background: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Colour behind everything, 0 to 1."""
+    selection: tyro.conf.OmitArgPrefixes[Selection] = field(default_factory=Selection)
     scene: Path | None = None
     """COLMAP folder that gives the cameras; a run folder remembers its own."""
 
@@ -53,7 +55,9 @@ class Command:
         from rich.progress import Progress
 
         from app.film import film
+        from app.floater_scores import floater_scores
         from app.loading import load
+        from splatting.selection import kept
         from splatting.splats import with_origin
 
         if not (self.frames > 0 and self.fps > 0):
@@ -64,13 +68,19 @@ class Command:
             raise UserError(f"--background: expected three of 0 to 1, found {self.background}")
         if not 0.01 <= self.level <= 0.95:
             raise UserError(f"--level: expected 0.01 to 0.95, found {self.level}")
+        self.selection.check()
+        console = Console(highlight=False, markup=False, soft_wrap=True)
         loaded = load(self.run_or_file)
-        scene = loaded.scene(self.scene)
-        splats = loaded.splats
+        # a path of its own needs no photos, which may be gone by now
+        alone = self.path.endswith(".json") and self.what != "contribution"
+        scene = None if alone and self.scene is None else loaded.scene(self.scene)
+        scores = None
+        if self.selection.drop_floaters:
+            scores = floater_scores(loaded, self.scene, console)
+        splats = loaded.splats.take(kept(loaded.splats, self.selection, scores))
         if scene is not None:
             splats = with_origin(splats, scene.origin_world)
         cameras = [self._resized(camera) for camera in self._cameras(scene)]
-        console = Console(highlight=False, markup=False, soft_wrap=True)
         with Progress(console=console, disable=not console.is_terminal) as bar:
             draw = self._way(splats, scene, cameras, bar)
             with film(self.out, self.fps) as add:

@@ -24,6 +24,9 @@ class Command:
     """Another run, or file, of the same scene: both are shown side by side, or with a wipe."""
     port: int | None = None
     """Port of the page; by default the next free one from 8080."""
+    host: str = "127.0.0.1"
+    """Address of this machine to serve the page on; 0.0.0.0 for all of them. Who can reach it needs
+    the token too, which stands in the address that is printed."""
     scene: Path | None = None
     """COLMAP folder whose cameras to offer; a run folder remembers its own."""
 
@@ -33,6 +36,7 @@ class Command:
         from app.loading import load
         from app.viewer import Viewer
         from data.errors import UserError
+        from splatting.splats import with_origin
 
         loaded = load(self.run_or_ply)
         note = ""
@@ -43,12 +47,23 @@ class Command:
                 raise
             scene, note = None, f"no cameras: {error}"  # splats can be looked at without photos
         shown, splats = self.run_or_ply, loaded.splats
+        if scene is not None:
+            splats = with_origin(splats, scene.origin_world)
         other = load(self.other) if self.other is not None else None
         title, kernel = _name(shown), splats.kernel.name
         if other is not None:
             title = f"{title} and {_name(other.path)}"
             kernel = f"{kernel} and {other.splats.kernel.name}"
-        viewer = Viewer(title, kernel, port=self.port, source=str(shown))
+        viewer = Viewer(
+            title,
+            kernel,
+            self.port,
+            self.host,
+            source=str(shown),
+            kernel=splats.kernel,
+            antialiased=splats.antialiased,
+            scene_option="" if self.scene is None else str(self.scene),
+        )
         try:
             if note:
                 print(note)
@@ -56,8 +71,8 @@ class Command:
                 viewer.show_finished(splats, scene, loaded.metrics)
             else:
                 viewer.compare(*contestants(loaded, other, scene), scene)
-            if viewer.hint:
-                print(viewer.hint)
+            for line in filter(None, (viewer.note, viewer.hint)):
+                print(line)
             with StopRequest() as stop:
                 print(f"serving {viewer.address} until Ctrl-C", flush=True)
                 stop.wait()

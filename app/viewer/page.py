@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from app.viewer.edits import Edits
+
 if TYPE_CHECKING:
     from viser import ViserServer
 
@@ -64,6 +66,11 @@ class Page:
     """Whether threads of panels should end."""
     up: Float[np.ndarray, "3"] | None = None
     """Upwards in the scene, as its cameras are held."""
+    scene_option: str = ""
+    """What --scene named, where it was given."""
+
+    def __post_init__(self) -> None:
+        self.edits = Edits(self.stage, self.wake)
 
     @property
     def scale(self) -> float:

@@ -2,6 +2,7 @@
 
 A moving camera gets small pictures at once; a camera at rest gets a full one. While training
 runs, `stage.Pace` keeps all pages together to a share of the time: looking never starves it.
+Where browsers draw for themselves, the thread keeps their splats up to date instead.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from jaxtyping import Float, Shaped, UInt8
 
 from app.viewer.cameras import camera_from_pose
+from app.viewer.splat_layer import SplatLayer
 from app.viewer.stage import Stage
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class RenderWorker(threading.Thread):
         self._ended = False
         self._pixels_per_s = 2e6
         self._failed = False
+        self._layer = SplatLayer(client, stage)
 
     def wake(self) -> None:
         """The camera moved, or the picture is out of date."""
@@ -65,7 +68,8 @@ class RenderWorker(threading.Thread):
             self._wake.clear()
             if self._ended or self._stage.source is None:
                 continue
-            if not moved and shown == self._stage.version:
+            current = shown == self._stage.version and not self._stage.drawn_by_browsers
+            if not moved and current:
                 continue
             shown = self._stage.version
             if moved:
@@ -76,6 +80,10 @@ class RenderWorker(threading.Thread):
 
     def _draw(self, moving: bool) -> None:
         try:
+            if self._stage.drawn_by_browsers:
+                self._layer.refresh(self._camera(moving).position_world, resting=not moving)
+                self._works()
+                return
             with self._stage.pace.turn():
                 begin = time.monotonic()
                 camera = self._camera(moving)
@@ -94,14 +102,18 @@ class RenderWorker(threading.Thread):
                 jpeg_quality=70 if moving else 92,
                 depth=page_depth(output, self._stage.scale) if self._stage.with_depth else None,
             )
+            self._layer.hide()
             self._client.flush()
-            if self._failed:
-                self._failed = False
-                self._on_error("")
+            self._works()
         except Exception as error:  # a page must outlive whatever a render does
             if not self._ended:
                 self._failed = True
                 self._on_error(f"{type(error).__name__}: {error}")
+
+    def _works(self) -> None:
+        if self._failed:
+            self._failed = False
+            self._on_error("")
 
     def _camera(self, moving: bool) -> Camera:
         view = self._client.camera

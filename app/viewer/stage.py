@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float, Shaped, UInt8
 if TYPE_CHECKING:
     from viser import ClientHandle
 
+    from app.viewer.client_page import ClientPage
     from data.camera import Camera
 
 Render = Callable[[Any, "Camera"], Any]
@@ -26,6 +27,8 @@ Mode = Callable[[Render, Any, "Camera"], Any]
 """What is drawn in place of the plain picture: gets the plain render, returns the same kind."""
 Filter = Callable[[Any], Bool[np.ndarray, "n"]]
 """Which splats are shown."""
+Paint = Callable[[Any], Any]
+"""The same splats in other colours."""
 Overlay = Callable[
     [UInt8[np.ndarray, "h w 3"], "Camera", "ClientHandle"], UInt8[np.ndarray, "h w 3"]
 ]
@@ -58,19 +61,20 @@ class Pace:
     def __init__(self) -> None:
         self.share = 1.0
         self._lock = threading.Lock()
-        self._free_at = 0.0
+        self._ended, self._took = 0.0, 0.0
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Hold the right to render; enters once the last picture's rest is over."""
         with self._lock:
-            time.sleep(max(0.0, self._free_at - time.monotonic()))
+            rest = self._took * (1.0 / self.share - 1.0)
+            time.sleep(max(0.0, self._ended + rest - time.monotonic()))
             begin = time.monotonic()
             try:
                 yield
             finally:
-                end = time.monotonic()
-                self._free_at = end + (end - begin) * (1.0 / self.share - 1.0)
+                self._ended = time.monotonic()
+                self._took = self._ended - begin
 
 
 class Stage:
@@ -85,6 +89,10 @@ class Stage:
         """Rises with every change of what is to be seen."""
         self.live = False
         self.detail = 1.0
+        self.browser: ClientPage | None = None
+        """What browsers can draw for themselves."""
+        self.in_browser = False
+        """Whether they are to: fast, and exact but for what `docs/viewer.md` says."""
         self.scale = 1.0
         """Units of the page in a unit of the scene (see `page.page_scale`)."""
         self.mode: Mode | None = None
@@ -93,6 +101,8 @@ class Stage:
         self.overlays: dict[str, Overlay] = {}
         self._depth_for: set[str] = set()
         self._filters: dict[str, Filter] = {}
+        self._paints: dict[str, Paint] = {}
+        self._settled: list[Callable[[], None]] = []
         self._shown: list[tuple[int, Any, Any, Any]] = []
 
     @property
@@ -101,18 +111,28 @@ class Stage:
         return self.filtered(self.source)
 
     def filtered(self, whole: Any) -> Any:
-        """Those of the splats `whole` that no filter hides."""
+        """Those of the splats `whole` that no filter hides, painted."""
         for version, known, _, shown in self._shown:
             if known is whole and version == self.version:
                 return shown
         version, filters = self.version, list(self._filters.values())
         shown, kept = whole, None
-        if whole is not None and filters:
-            kept = np.logical_and.reduce([keep(whole) for keep in filters])
-            shown = whole.take(kept)
-        # two runs may be on stage, each with the picture before that another thread still draws
-        self._shown = [(version, whole, kept, shown), *self._shown[:3]]
+        if whole is not None:
+            for paint in list(self._paints.values()):
+                shown = paint(shown)
+            if filters:
+                kept = np.logical_and.reduce([keep(whole) for keep in filters])
+                shown = shown.take(kept)
+        # two runs may be on stage, and one of them was asked for a moment ago by another thread
+        self._shown = [(version, whole, kept, shown), *self._shown[:2]]
         return shown
+
+    @property
+    def drawn_by_browsers(self) -> bool:
+        """Whether browsers draw now: they know the splats themselves and one kernel, no modes."""
+        changed = self.mode or self.layout or self.takeovers or self.overlays
+        ready = self.browser is not None and self.browser.can_draw(self.source)
+        return self.in_browser and not changed and ready
 
     def rows(self, shown: Any) -> tuple[Any, Bool[np.ndarray, "n"] | None]:
         """The splats that `filtered` left `shown` of, and which they are (None: all)."""
@@ -134,6 +154,13 @@ class Stage:
         """Show other splats, or the same after they changed (`live`: they change further)."""
         self.source, self.live = splats, live
         self.version += 1
+        if not live:
+            for tell in list(self._settled):
+                tell()
+
+    def on_settled(self, tell: Callable[[], None]) -> None:
+        """Call `tell` whenever splats are put on stage that do not change further."""
+        self._settled.append(tell)
 
     def set_filter(self, name: str, keep: Filter | None) -> None:
         """Hide the splats for which `keep` is False; None takes the filter of that name away."""
@@ -141,6 +168,14 @@ class Stage:
             self._filters.pop(name, None)
         else:
             self._filters[name] = keep
+        self.version += 1
+
+    def set_paint(self, name: str, paint: Paint | None) -> None:
+        """Show the splats as `paint` colours them; None takes the paint of that name away."""
+        if paint is None:
+            self._paints.pop(name, None)
+        else:
+            self._paints[name] = paint
         self.version += 1
 
     def draw(self, camera: Camera, client: Any = None) -> Any:

@@ -219,7 +219,7 @@ def test_each_mode_draws_what_it_says_and_shows_its_command(real, real_page, sce
     for name, (what, expected) in ways.items():
         choose(real_page, "show", name)
         assert comes_to(real, real_page, expected), name
-        command = real_page.get_by_text(f"darb3d render runs/cloud -o film.mp4 --what {what}")
+        command = real_page.get_by_text(f"darb3d render runs/cloud --out film.mp4 --what {what}")
         assert command.is_visible()
     type_number(real_page, "level", 0.6)
     assert comes_to(real, real_page, lambda c: ellipsoids.draw(splats, c, 0.6).rgb)

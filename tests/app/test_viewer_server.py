@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from app.viewer import Viewer
+from app.viewer.address import free_port
 from app.viewer.page import FARTHEST, NEAREST, page_scale
 from app.viewer.scene_view import MAX_DEPTH, MIN_DEPTH, RenderWorker, page_depth
-from app.viewer.server import free_port
 from app.viewer.stage import Pace, Stage
 from app.viewer.training_panel import Curve, format_duration, seconds_left, summary_html
 from data.errors import UserError
@@ -28,7 +28,7 @@ def listener(host: str = "127.0.0.1") -> socket.socket:
 def test_binds_to_this_machine_only():
     viewer = Viewer("cup", port=0, render=lambda *_: None)
     try:
-        assert viewer.address == f"http://127.0.0.1:{viewer.port}"
+        assert viewer.address.startswith(f"http://127.0.0.1:{viewer.port}/?token=")
         with socket.create_connection(("127.0.0.1", viewer.port), timeout=2):
             pass
         sockets = _listening_addresses(viewer.port)
@@ -71,7 +71,7 @@ def test_a_port_that_was_asked_for_and_is_taken_is_an_error():
 def test_the_default_port_gives_way(monkeypatch):
     with listener() as taken:
         port = taken.getsockname()[1]
-        monkeypatch.setattr("app.viewer.server.DEFAULT_PORT", port)
+        monkeypatch.setattr("app.viewer.address.DEFAULT_PORT", port)
         assert port < free_port("127.0.0.1", None) < port + 100
 
 
