@@ -78,7 +78,7 @@ class Command:
             if other is None:
                 viewer.show_finished(splats, scene, loaded.metrics)
             else:
-                viewer.compare(*_contestants(loaded, other, scene), scene)
+                viewer.compare(*contestants(loaded, other, scene), scene)
             if viewer.note:
                 print(viewer.note)
             if self.save is not None:
@@ -118,7 +118,7 @@ def _save(viewer: Viewer, splats: Splats, path: Path) -> None:
     )
 
 
-def _contestants(
+def contestants(
     first: Loaded, second: Loaded, scene: Scene | None
 ) -> tuple[Contestant, Contestant]:
     """Both in the coordinates of `scene`, or in those of the first; two of one name by their
