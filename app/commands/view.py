@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from data.errors import UserError
+
 if TYPE_CHECKING:
     from app.loading import Loaded
+    from app.viewer import Viewer
     from app.viewer.versus import Contestant
     from data.scene import Scene
+    from splatting.splats import Splats
 
 
 @dataclass(frozen=True)
@@ -29,15 +33,19 @@ class Command:
     the token too, which stands in the address that is printed."""
     scene: Path | None = None
     """COLMAP folder whose cameras to offer; a run folder remembers its own."""
+    save: Annotated[Path | None, tyro.conf.arg(metavar="PAGE.html")] = None
+    """Write one file that shows the splats in any browser without a server, and serve nothing."""
 
     def run(self) -> int:
-        """Serve until Ctrl-C; returns the exit code."""
+        """Serve until Ctrl-C, or write the page; returns the exit code."""
         from app.interrupts import StopRequest
         from app.loading import load
         from app.viewer import Viewer
-        from data.errors import UserError
+        from app.viewer.address import LOOPBACK
         from splatting.splats import with_origin
 
+        if self.save is not None:
+            _check(self.save, self.other)
         loaded = load(self.run_or_ply)
         note = ""
         try:
@@ -57,8 +65,8 @@ class Command:
         viewer = Viewer(
             title,
             kernel,
-            self.port,
-            self.host,
+            self.port if self.save is None else 0,
+            self.host if self.save is None else LOOPBACK,
             source=str(shown),
             kernel=splats.kernel,
             antialiased=splats.antialiased,
@@ -71,14 +79,43 @@ class Command:
                 viewer.show_finished(splats, scene, loaded.metrics)
             else:
                 viewer.compare(*contestants(loaded, other, scene), scene)
-            for line in filter(None, (viewer.note, viewer.hint)):
-                print(line)
+            if viewer.note:
+                print(viewer.note)
+            if self.save is not None:
+                _save(viewer, splats, self.save)
+                return 0
+            if viewer.hint:
+                print(viewer.hint)
             with StopRequest() as stop:
                 print(f"serving {viewer.address} until Ctrl-C", flush=True)
                 stop.wait()
         finally:
             viewer.close()
         return 0
+
+
+def _check(path: Path, other: Path | None) -> None:
+    if other is not None:
+        raise UserError(f"--save: expected one run to put into {path}, found a second, {other}")
+    if path.suffix.lower() not in (".html", ".htm") or path.is_dir():
+        raise UserError(f"--save: expected the name of a file that ends in .html, found {path}")
+
+
+def _save(viewer: Viewer, splats: Splats, path: Path) -> None:
+    from app.runs import replacing
+
+    try:
+        with replacing(path) as draft:
+            draft.write_text(viewer.shared_page(splats), encoding="utf-8")
+        size_mb = path.stat().st_size / 1e6
+    except OSError as error:
+        raise UserError(
+            f"--save: expected a place to write {path}, found: {error.strerror or error}"
+        ) from None
+    print(
+        f"wrote {path}: {len(splats):,} splats, {splats.kernel.name}, {size_mb:.1f} MB; "
+        "it opens in any browser, without a server"
+    )
 
 
 def contestants(

@@ -133,7 +133,7 @@ def _candidates(
     """Programs of every degree in these variables, the cheapest first, each made when its turn
     comes."""
     end = support**2
-    ways = [
+    ways: list[tuple[Variable, int]] = [
         (variable, degree)
         for degree in range(1, max(_MOST_DEGREE.values()) + 1)
         for variable in variables
