@@ -89,7 +89,7 @@ def scene(desk: Desk) -> None:
 def photos(desk: Desk) -> None:
     """Cameras with their photos."""
     desk.check("cameras")
-    desk.look_from(0.35, 0.75, 0.2)
+    desk.look_from(1.3, 0.9, 0.3)
 
 
 def compare(desk: Desk) -> None:
@@ -113,7 +113,7 @@ def points(desk: Desk) -> None:
     desk.choose("points", "alone")
     desk.number("size", 2)
     desk.check("cameras")
-    desk.look_from(0.35, 0.75, 0.2)
+    desk.look_from(1.3, 0.9, 0.3)
 
 
 def wipe(desk: Desk) -> None:
@@ -187,23 +187,26 @@ def opened(runs: list[Path]) -> Any:
     from app.loading import load
     from app.viewer import Viewer
 
-    loaded = [replace(load(run), path=Path("runs") / run.name) for run in runs]
-    scene = load(runs[0]).scene()
-    names = " and ".join(one.path.name for one in loaded)
+    loaded = [load(run) for run in runs]
+    scene = loaded[0].scene()
     kernels = " and ".join(one.splats.kernel.name for one in loaded)
+    sources = [f"runs/{run.resolve().name}" for run in runs]
+    names = " and ".join(run.resolve().name for run in runs)
     splats = loaded[0].splats
     viewer = Viewer(
         names,
         kernels,
         port=0,
-        source=str(loaded[0].path),
+        source=sources[0],
         kernel=splats.kernel,
         antialiased=splats.antialiased,
     )
     if len(loaded) == 1:
         viewer.show_finished(loaded[0].splats, scene, loaded[0].metrics)
     else:
-        viewer.compare(*contestants(loaded[0], loaded[1], scene), scene)
+        pair = zip(contestants(loaded[0], loaded[1], scene), sources, strict=True)
+        first, second = (replace(one, source=source) for one, source in pair)
+        viewer.compare(first, second, scene)
     return viewer
 
 
