@@ -32,6 +32,8 @@ _PAIR_WIDTH = 16
 _CLOSE = -2.0
 """Where the camera's nearness starts from: softplus of it is an animal 8 sizes away."""
 _RADIUS = -1.5
+_NEAREST = 0.2
+"""No point comes nearer to the camera than this share of the animal's distance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +47,13 @@ class LiftOutputs:
     """Against gravity, a unit vector."""
     nearness: Float[Tensor, "b"]
     """Size of the animal over its distance from the camera."""
+    rays: Float[Tensor, "b t j 2"]
+    """Where the points fall in the picture, in the units of `LiftInputs.place`."""
 
-    @property
-    def rays(self) -> Float[Tensor, "b t j 2"]:
-        """Where the points fall in the picture, in the units of `LiftInputs.place`."""
-        return self.xyz[..., :2] / (1 + self.nearness[:, None, None] * self.xyz[..., 2])[..., None]
+
+def away(depth: Float[Tensor, "*n"]) -> Float[Tensor, "*n 1"]:
+    """Distances from the camera over that of the animal's middle."""
+    return (1 + depth).clamp(min=_NEAREST)[..., None]
 
 
 class RandomFourier(nn.Module):
@@ -119,16 +123,18 @@ class Lifter(nn.Module):
         path = of_frame[..., :1]
         if self.config.output == "depth":
             depth = path + numbers[..., 2]
-            ray = given.middle[:, :, None] + given.place + numbers[..., :2]
-            xyz = torch.cat([ray * (1 + near * depth)[..., None], depth[..., None]], dim=-1)
+            rays = given.middle[:, :, None] + given.place + numbers[..., :2]
+            xyz = torch.cat([rays * away(near * depth), depth[..., None]], dim=-1)
         else:
             rotation = _rotation(of_frame[..., 1:])
             shape = numbers[..., :3] @ rotation.transpose(-1, -2)
             depth = path[..., None].expand(batch, frames, joints, 1)
             xy = given.middle[:, :, None].expand(batch, frames, joints, 2)
-            xyz = shape + torch.cat([xy * (1 + near[..., None] * depth), depth], dim=-1)
+            xyz = shape + torch.cat([xy * away(near * path), depth], dim=-1)
+            rays = xyz[..., :2] / away(near * xyz[..., 2])
         up = functional.normalize(of_clip[:, :3] + of_clip.new_tensor([0.0, -0.1, 0.0]), dim=-1)
-        return LiftOutputs(xyz, functional.softplus(numbers[..., 3]), up, nearness)
+        radius = functional.softplus(numbers[..., 3])
+        return LiftOutputs(xyz, radius, up, nearness, rays)
 
     def _tokens(self, given: LiftInputs) -> Float[Tensor, "b t j w"]:
         """Joints in frames; before them a token of the frame, before the frames those of the

@@ -45,8 +45,8 @@ class Prediction:
     @property
     def xy(self) -> Float64[np.ndarray, "t j 2"]:
         """Where the joints fall in the picture."""
-        depth = 1 + self.nearness * self.xyz[..., 2:]
-        return self.xyz[..., :2] / np.maximum(depth, 1e-3) + self.origin
+        away = np.maximum(1 + self.nearness * self.xyz[..., 2:], 0.2)
+        return self.xyz[..., :2] / away + self.origin
 
 
 def predict(
