@@ -86,9 +86,7 @@ def prepare(
     middle = (middle - origin) / size
     trust = seen.astype(float) if confidence is None else np.where(seen, confidence, 0.0)
     change = np.gradient(place, axis=0) if len(place) > 1 else np.zeros_like(place)
-    point = np.concatenate(
-        [place, change, seen[..., None].astype(float), trust[..., None]], axis=2
-    )
+    point = np.concatenate([place, change, seen[..., None].astype(float), trust[..., None]], axis=2)
     frame = np.concatenate(
         [middle, np.log(np.maximum(spread / size, 1e-3))[:, None], seen.mean(axis=1)[:, None]],
         axis=1,

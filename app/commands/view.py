@@ -1,4 +1,4 @@
-"""`darb3d view`: finished splats in the browser."""
+"""`darb3d view`: splats, clouds of points and motions in the browser."""
 
 from __future__ import annotations
 
@@ -10,18 +10,24 @@ import tyro
 
 if TYPE_CHECKING:
     from app.loading import Loaded
+    from app.viewer.served_page import ServedPage
     from app.viewer.versus import Contestant
     from data.scene import Scene
 
 
 @dataclass(frozen=True)
 class Command:
-    """Show a run, or a .ply of splats, in the browser; or two of them with one camera."""
+    """Show a run, splats, a cloud of points or motions in the browser; or two runs with one camera.
 
-    run_or_ply: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|FILE.ply")]
-    """Run folder, or a .ply, .splat, .spz, .ksplat, .glb."""
-    other: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[RUN_B]")] = None
-    """Another run, or file, of the same scene: both are shown side by side, or with a wipe."""
+    What a .ply or .glb holds is seen from the file itself.
+    """
+
+    run_or_file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|FILE")]
+    """Run folder; splats (.ply, .splat, .spz, .ksplat, .glb); a cloud of points
+    (.ply, .pcd, .xyz, .npz, ...); a motion (.npz, .bvh, .glb)."""
+    others: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[MORE]")] = ()
+    """One more run, or file of splats, of the same scene: both side by side, or with a wipe. Or
+    more motions, to choose from on one page."""
     port: int | None = None
     """Port of the page; by default the next free one from 8080."""
     host: str = "127.0.0.1"
@@ -32,12 +38,21 @@ class Command:
 
     def run(self) -> int:
         """Serve until Ctrl-C; returns the exit code."""
-        from app.interrupts import StopRequest
         from app.loading import load
+        from app.object_pages import object_page
         from app.viewer import Viewer
         from data.errors import UserError
 
-        loaded = load(self.run_or_ply)
+        paths = (self.run_or_file, *self.others)
+        page = object_page(paths, self.port, self.host)
+        if page is not None:
+            if self.scene is not None:
+                page.close()
+                raise UserError(f"--scene: expected with splats, found {self.run_or_file}")
+            return serve(page)
+        if len(paths) > 2:
+            raise UserError(f"expected one run or two, found {len(paths)}")
+        loaded = load(self.run_or_file)
         note = ""
         try:
             scene = loaded.scene(self.scene)
@@ -45,8 +60,8 @@ class Command:
             if self.scene is not None:
                 raise
             scene, note = None, f"no cameras: {error}"  # splats can be looked at without photos
-        shown, splats = self.run_or_ply, loaded.splats
-        other = load(self.other) if self.other is not None else None
+        shown, splats = self.run_or_file, loaded.splats
+        other = load(self.others[0]) if self.others else None
         title, kernel = _name(shown), splats.kernel.name
         if other is not None:
             title = f"{title} and {_name(other.path)}"
@@ -67,14 +82,25 @@ class Command:
                 viewer.show_finished(splats, scene, loaded.metrics)
             else:
                 viewer.compare(*_contestants(loaded, other, scene), scene)
-            for line in filter(None, (viewer.note, viewer.hint)):
-                print(line)
-            with StopRequest() as stop:
-                print(f"serving {viewer.address} until Ctrl-C", flush=True)
-                stop.wait()
-        finally:
+        except BaseException:
             viewer.close()
-        return 0
+            raise
+        return serve(viewer)
+
+
+def serve(page: ServedPage) -> int:
+    """Say where the page is and wait for Ctrl-C; returns the exit code."""
+    from app.interrupts import StopRequest
+
+    try:
+        for line in filter(None, (page.note, page.hint)):
+            print(line)
+        with StopRequest() as stop:
+            print(f"serving {page.address} until Ctrl-C", flush=True)
+            stop.wait()
+    finally:
+        page.close()
+    return 0
 
 
 def _contestants(
