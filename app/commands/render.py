@@ -39,7 +39,7 @@ class Command:
     what: Literal["rgb", "depth", "alpha", "count", "contribution", "ellipsoids"] = "rgb"
     """Colours, depth (near is bright), opacity, splats that touch a pixel, what each splat paints
     in the photos, or splats as solid ellipsoids."""
-    level: float = 0.25
+    level: float = 0.15
     """Alpha at the surface of the ellipsoids."""
     width: int | None = None
     """Width in pixels; that of the cameras by default."""
@@ -103,12 +103,14 @@ class Command:
         if self.what == "depth":
             from app.film import depth_range
 
-            limits = depth_range(modes.expected_depth(render(splats, c)) for c in looked_at)
+            seen = (modes.expected_depth(render(splats, camera)) for camera in looked_at)
+            limits = modes.Range(*depth_range(seen))
             return lambda camera: modes.depth(render(splats, camera), limits).rgb
         if self.what == "alpha":
             return lambda camera: modes.alpha(render(splats, camera)).rgb
         if self.what == "count":
-            most = modes.count_limit(count(splats, camera)[0] for camera in looked_at)
+            counted = (count(splats, camera)[0] for camera in looked_at)
+            most = modes.Range(0.0, modes.count_limit(counted))
             return lambda camera: modes.count(splats, camera, most).rgb
         if self.what == "ellipsoids":
             return lambda camera: to_uint8(ellipsoids.draw(splats, camera, self.level).rgb)

@@ -12,11 +12,19 @@ from app.viewer import (
     mode_panel,
     path_panel,
     photos_panel,
+    scene_panel,
+    versus,
 )
 from app.viewer.page import Page
 
 SCENE_TABS = {
-    "Look": (drawing_panel.add, mode_panel.add, photos_panel.add),
+    "Look": (
+        versus.add,
+        drawing_panel.add,
+        mode_panel.add,
+        photos_panel.add,
+        scene_panel.add,
+    ),
     "Edit": (crop_panel.add, filter_panel.add, floaters_panel.add),
     "Measure": (measure_panel.add,),
     "Path": (path_panel.add,),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app import modes
+from app.commands import render
 from app.contact_sheet import HEAT
-from app.viewer.captions import legend_html, line_html, twin_html
+from app.viewer.captions import legend_html, line_html
 from app.viewer.contribution_mode import ContributionMode
+from app.viewer.twin import panel_html
 
 if TYPE_CHECKING:
     from app.viewer.page import Page
@@ -31,7 +35,7 @@ ABOUT: dict[modes.What, str] = {
     "ellipsoids": "Each splat solid, out to where its paint has faded to the level; fainter ones "
     "are left out.",
 }
-DEFAULT_LEVEL = 0.25
+DEFAULT_LEVEL = 0.15
 
 
 def number(value: float) -> str:
@@ -80,30 +84,42 @@ def add(page: Page) -> None:
 
     contribution = ContributionMode(page, progress, measured)
 
-    def drawn(what: modes.What, picture: modes.Drawn) -> modes.Drawn:
-        if picture.range is not None and NAMES[shown.value] == what:
+    ranges: dict[modes.What, modes.Range] = {}
+
+    def ranged(what: modes.What, splats: Any, draw: Callable[[Any], modes.Drawn]) -> modes.Drawn:
+        """In its own range, which is said; but a second run in that of the first, beside it."""
+        second = stage.layout is not None and stage.rows(splats)[0] is not stage.source
+        picture = draw(ranges.get(what) if second else None)
+        if picture.range is not None and not second and NAMES[shown.value] == what:
+            ranges[what] = picture.range
             say(ABOUT[what], range_html(what, picture.range))
         return picture
 
-    def ellipsoids(_render: Any, splats: Any, camera: Any) -> Any:
+    def depth(plain: Any, splats: Any, camera: Any) -> Any:
+        return ranged("depth", splats, lambda r: modes.depth(plain(splats, camera), r))
+
+    def count(_plain: Any, splats: Any, camera: Any) -> Any:
+        return ranged("count", splats, lambda r: modes.count(splats, camera, r))
+
+    def ellipsoids(_plain: Any, splats: Any, camera: Any) -> Any:
         from splatting import ellipsoids
 
         return ellipsoids.draw(splats, camera, level.value)
 
     ways = {
         "rgb": None,
-        "depth": lambda render, splats, camera: drawn("depth", modes.depth(render(splats, camera))),
-        "alpha": lambda render, splats, camera: modes.alpha(render(splats, camera)),
-        "count": lambda _, splats, camera: drawn("count", modes.count(splats, camera)),
+        "depth": depth,
+        "alpha": lambda plain, splats, camera: modes.alpha(plain(splats, camera)),
+        "count": count,
         "contribution": contribution,
         "ellipsoids": ellipsoids,
     }
 
     def command(what: modes.What) -> str:
-        words = ["render", page.source, "-o", "film.mp4"]
-        words += ["--what", what] if what != "rgb" else []
-        words += ["--level", f"{level.value:g}"] if what == "ellipsoids" else []
-        return twin_html(*words)
+        surface = level.value if what == "ellipsoids" else DEFAULT_LEVEL
+        film, scene = Path("film.mp4"), Path(page.scene_option) if page.scene_option else None
+        shown = Path(page.source or "RUN")
+        return panel_html(render.Command(shown, film, what=what, level=surface, scene=scene))
 
     def choose(_event: object = None) -> None:
         what = NAMES[shown.value]

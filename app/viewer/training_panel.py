@@ -108,6 +108,11 @@ class Panel:
         self._subtitle = subtitle
         self._summary.content = self._html()
 
+    def rename(self, title: str) -> None:
+        """Replace the title."""
+        self._title = title
+        self._summary.content = self._html()
+
     def show(self, cells: dict[str, str]) -> None:
         """Replace the numbers."""
         self._cells = cells
@@ -127,7 +132,7 @@ class Panel:
         self._pause = gui.add_button("Pause", icon=Icon.PLAYER_PAUSE, color="gray", order=2)
         self._stop = gui.add_button("Stop and save", icon=Icon.PLAYER_STOP, color="gray", order=3)
         self._time = gui.add_slider(
-            "time for the page",
+            "time for the page, %",
             min=5,
             max=90,
             step=5,

@@ -89,7 +89,7 @@ def test_pause_resume_and_stop(training):
         assert page.picture(), "a paused training can be looked at"
         page.set("Resume")
         assert goes_on(run)
-        page.set("time for the page", 50)
+        page.set("time for the page, %", 50)
         page.set("Stop and save")
         assert process.wait(timeout=120) == 0
     assert (run / "splats.safetensors").exists() and (run / "eval.json").exists()
@@ -139,7 +139,7 @@ def test_the_slider_sets_the_share_of_the_pages(viewer):
     pace = viewer._stage.pace
     assert pace.share == TRAINING_SHARE
     with PageClient(viewer.address) as page:
-        page.set("time for the page", 60)
+        page.set("time for the page, %", 60)
         assert until(lambda: viewer.panel.share == 0.6)
         viewer.update(1, values(None))
         assert pace.share == 0.6
