@@ -141,7 +141,7 @@ def add(page: Page) -> None:
         )
         edge = gui.add_slider("wipe", 0, 100, 1, 50, visible=False)
         gui.add_html(table_html(first, second))
-        gui.add_html(panel_html(view.Command(Path(first.source), Path(second.source))))
+        gui.add_html(panel_html(view.Command(Path(first.source), (Path(second.source),))))
     page.stage.layout = versus
     page.stage.overlays["versus"] = versus.label
 
