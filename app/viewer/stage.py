@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -100,6 +101,7 @@ class Stage:
         self._depth_for: set[str] = set()
         self._filters: dict[str, Filter] = {}
         self._shown: list[tuple[int, Any, Any, Any]] = []
+        self._drawing = ThreadPoolExecutor(1, thread_name_prefix="drawing")
 
     @property
     def splats(self) -> Any:
@@ -155,6 +157,11 @@ class Stage:
         else:
             self._filters[name] = keep
         self.version += 1
+
+    def alone(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Have `work` done by the one thread that draws: its buffers, which keep the size of the
+        largest picture, serve all pages, and stay when pages come and go."""
+        self._drawing.submit(work, *arguments).result()
 
     def draw(self, camera: Camera, client: Any = None) -> Any:
         """What `camera` sees for a client, in the mode that is on: rgb, alpha and depth."""

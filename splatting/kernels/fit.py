@@ -28,8 +28,8 @@ _GOOD_ERROR, _GOOD_SLOPE_ERROR, _GOOD_TAIL_SLOPE_ERROR = 3e-5, 2e-3, 5e-4
 """The cheapest program this close is taken if there is one; pairs serve long tails, over whose area
 errors of the slope add up."""
 _PRECISE_SLOPE_ERROR = 1e-4
-_MOST_DEGREE = {"q": 12, "d": 12, "root-d": 12, "two-q": 9}
-_OVERHEAD = {"q": 0, "d": 6, "root-d": 14, "two-q": 3}
+_MOST_DEGREE: dict[Variable, int] = {"q": 12, "d": 12, "root-d": 12, "two-q": 9}
+_OVERHEAD: dict[Variable, int] = {"q": 0, "d": 6, "root-d": 14, "two-q": 3}
 """Work beside the multiply-adds of one polynomial, in multiply-adds."""
 _PLACES = 4001
 _KNOTS = np.linspace(0.06, 0.7, 33)
@@ -133,7 +133,7 @@ def _candidates(
     """Programs of every degree in these variables, the cheapest first, each made when its turn
     comes."""
     end = support**2
-    ways = [
+    ways: list[tuple[Variable, int]] = [
         (variable, degree)
         for degree in range(1, max(_MOST_DEGREE.values()) + 1)
         for variable in variables
