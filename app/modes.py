@@ -53,13 +53,14 @@ def expected_depth(drawn: Any) -> Float[np.ndarray, "h w"]:
     return np.where(drawn.alpha > 0.5, drawn.depth / np.maximum(drawn.alpha, 1e-6), 0.0)
 
 
-def depth(drawn: Any, limits: tuple[float, float] | None = None) -> Drawn:
+def depth(drawn: Any, limits: Range | None = None) -> Drawn:
     """Near is bright, even in 1 / depth; black where nothing was drawn."""
     from app.film import depth_colours, depth_range
 
     depths = expected_depth(drawn)
-    near, far = limits or depth_range([depths])
-    return Drawn(depth_colours(depths, near, far), drawn.alpha, drawn.depth, Range(near, far))
+    limits = limits or Range(*depth_range([depths]))
+    colours = depth_colours(depths, limits.low, limits.high)
+    return Drawn(colours, drawn.alpha, drawn.depth, limits)
 
 
 def alpha(drawn: Any) -> Drawn:
@@ -68,12 +69,12 @@ def alpha(drawn: Any) -> Drawn:
     return Drawn(np.repeat(grey[..., None], 3, axis=2), drawn.alpha, drawn.depth)
 
 
-def count(splats: Splats, camera: Camera, most: float | None = None) -> Drawn:
-    """How many splats touch each pixel, as a heat map up to `most`."""
+def count(splats: Splats, camera: Camera, limits: Range | None = None) -> Drawn:
+    """How many splats touch each pixel, as a heat map."""
     from splatting.rasterization import count as counted_in
 
     counted, drawn = counted_in(splats, camera)
-    high = count_limit([counted]) if most is None else most
+    high = count_limit([counted]) if limits is None else limits.high
     note = f"most {counted.max():,}, on average {counted.mean():.1f}"
     return Drawn(ramp(counted / high), drawn.alpha, drawn.depth, Range(0.0, high, note))
 

@@ -42,8 +42,31 @@ class Desk:
         self.page.get_by_label(label, exact=True).first.click()
         self.page.get_by_role("option", name=option, exact=True).click()
 
-    def open(self, *folders: str) -> None:
-        """Close every folder of the tab but these, so that a picture shows what it is about."""
+    def number(self, label: str, value: float) -> None:
+        """Type into the box beside a slider."""
+        label_ = self.page.locator("label").get_by_text(label, exact=True).first
+        box = label_.locator("xpath=../../..").locator("input[inputmode=decimal]").last
+        box.fill(str(value))
+        box.press("Enter")
+
+    def show(self, text: str) -> None:
+        """Scroll the panel to a text."""
+        self.page.get_by_text(text, exact=True).first.scroll_into_view_if_needed()
+
+    def dolly(self, notches: int) -> None:
+        """Step back (or, with a negative number, closer)."""
+        self.page.mouse.move(0.35 * SIZE[0], 0.5 * SIZE[1])
+        for _ in range(abs(notches)):
+            self.page.mouse.wheel(0, 120 if notches > 0 else -120)
+            time.sleep(0.1)
+
+    def drag(self, dx: int, dy: int) -> None:
+        """Turn around what is looked at."""
+        x, y = 0.35 * SIZE[0], 0.5 * SIZE[1]
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x + dx, y + dy, steps=8)
+        self.page.mouse.up()
 
     def rest(self, seconds: float = 1.5) -> None:
         """Wait until nothing on the page has changed for a while."""
@@ -62,22 +85,31 @@ def scene(desk: Desk) -> None:
 def photos(desk: Desk) -> None:
     """Cameras with their photos."""
     desk.check("cameras")
-    desk.page.mouse.move(400, 400)
-    for _ in range(6):
-        desk.page.mouse.wheel(0, 240)
-        time.sleep(0.1)
+    desk.dolly(6)
+    desk.drag(60, -60)
 
 
 def compare(desk: Desk) -> None:
     """Photo, render and error."""
+    desk.number("photo", 14)
     desk.check("compare")
+
+
+def mode(name: str) -> Callable[[Desk], None]:
+    """One of the modes of the picture."""
+    return lambda desk: desk.choose("show", name)
 
 
 PICTURES: dict[str, Callable[[Desk], None]] = {
     "scene": scene,
     "photos": photos,
     "compare": compare,
+    "depth": mode("depth"),
+    "count": mode("splats a pixel"),
+    "contribution": mode("contribution"),
+    "ellipsoids": mode("ellipsoids"),
 }
+"""By file name; run in this order."""
 
 
 def main() -> None:
@@ -108,7 +140,10 @@ def take(browser: Any, asked: argparse.Namespace, name: str) -> None:
         page.wait_for_selector("canvas")
         desk = Desk(viewer, page)
         desk.rest()
+        for notice in page.locator(".mantine-Notification-closeButton").all():
+            notice.click()  # that WebGL is drawn by software here
         PICTURES[name](desk)
+        page.mouse.move(5, SIZE[1] - 5)  # no hint hangs over the panel
         desk.rest()
         path = asked.to / f"{name}.jpg"
         path.write_bytes(small_jpeg(page.screenshot()))

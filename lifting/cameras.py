@@ -20,7 +20,7 @@ class ViewConfig:
     """Least and most; None for the mixture of training, level views most often, then any."""
     roll_rad: float = 0.14
     """Standard deviation of the turn about the optical axis."""
-    distance: tuple[float, float] = (1.2, 10.0)
+    distance: tuple[float, float] = (0.9, 8.0)
     """Least and most distance over the diagonal of the clip's box, log-uniform."""
     weak: float = 0.25
     """Share of views without perspective."""

@@ -15,7 +15,7 @@ from splatting.splats import SH_C0, Splats
 
 LIGHT = np.array([-0.40, -0.62, -0.68])
 """Towards the light in camera axes: over the viewer's left shoulder."""
-AMBIENT = 0.3
+AMBIENT = 0.4
 SAMPLES = 2
 """Rays of a pixel along each axis."""
 
@@ -33,7 +33,7 @@ def radii(splats: Splats, level: float) -> Float32[np.ndarray, "n 3"]:
     return (np.exp(splats.log_scales) * reach[:, None]).astype(np.float32)
 
 
-def draw(splats: Splats, camera: Camera, level: float = 0.25) -> RenderOutput:
+def draw(splats: Splats, camera: Camera, level: float = 0.15) -> RenderOutput:
     """The ellipsoids at which splats fade to the alpha `level`, as `camera` sees them.
 
     Colours are those of the constant harmonic. Fainter splats are left out, and so is what reaches
@@ -42,18 +42,19 @@ def draw(splats: Splats, camera: Camera, level: float = 0.25) -> RenderOutput:
     if not 1.0 / 255.0 <= level < 1.0:
         raise ValueError(f"level: expected 1/255 to below 1, found {level}")
     half = radii(splats, level)
-    solid = np.all(half > 0, axis=1)
-    if not solid.all():
-        splats, half = splats.take(np.flatnonzero(solid)), half[solid]
+    solid = np.flatnonzero(np.all(half > 0, axis=1))
     width, height = SAMPLES * camera.width, SAMPLES * camera.height
     packed = pack_camera(camera.resized(width, height))
-    records, boxes = np.empty((len(splats), 13), np.float32), np.empty((len(splats), 4), np.int32)
-    cpu.place(splats.means, splats.quats, half, packed, records, boxes)
+    records, boxes = np.empty((len(solid), 13), np.float32), np.empty((len(solid), 4), np.int32)
+    cpu.place(splats.means[solid], splats.quats[solid], half[solid], packed, records, boxes)
+    ahead = np.flatnonzero(boxes[:, 0] < boxes[:, 1])
+    nearest_first = ahead[np.argsort(records[ahead, cpu.NEAREST])]  # what is hidden costs little
+    records, boxes = records[nearest_first], boxes[nearest_first]
+    colours = np.clip(0.5 + SH_C0 * splats.sh0[solid[nearest_first]], 0, 1)
     owner, depth = np.empty((height, width), np.int32), np.empty((height, width), np.float32)
     rgb = np.empty((height, width, 3), np.float32)
     with numba.parallel_chunksize(1):
         cpu.intersect(records, boxes, packed, owner, depth)
-    colours = np.clip(0.5 + SH_C0 * splats.sh0, 0, 1)
     light = LIGHT / np.linalg.norm(LIGHT)
     cpu.shade(records, colours, packed, light, AMBIENT, owner, depth, rgb)
     hit = owner != cpu.NOTHING

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from data.errors import UserError
+from splatting.selection import Selection
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,12 +39,13 @@ class Command:
     what: Literal["rgb", "depth", "alpha", "count", "contribution", "ellipsoids"] = "rgb"
     """Colours, depth (near is bright), opacity, splats that touch a pixel, what each splat paints
     in the photos, or splats as solid ellipsoids."""
-    level: float = 0.25
+    level: float = 0.15
     """Alpha at the surface of the ellipsoids."""
     width: int | None = None
     """Width in pixels; that of the cameras by default."""
     background: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Colour behind everything, 0 to 1."""
+    selection: tyro.conf.OmitArgPrefixes[Selection] = field(default_factory=Selection)
     scene: Path | None = None
     """COLMAP folder that gives the cameras; a run folder remembers its own."""
 
@@ -53,7 +55,9 @@ class Command:
         from rich.progress import Progress
 
         from app.film import film
+        from app.floater_scores import floater_scores
         from app.loading import load
+        from splatting.selection import kept
         from splatting.splats import with_origin
 
         if not (self.frames > 0 and self.fps > 0):
@@ -64,13 +68,19 @@ class Command:
             raise UserError(f"--background: expected three of 0 to 1, found {self.background}")
         if not 0.01 <= self.level <= 0.95:
             raise UserError(f"--level: expected 0.01 to 0.95, found {self.level}")
+        self.selection.check()
+        console = Console(highlight=False, markup=False, soft_wrap=True)
         loaded = load(self.run_or_file)
-        scene = loaded.scene(self.scene)
-        splats = loaded.splats
+        # a path of its own needs no photos, which may be gone by now
+        alone = self.path.endswith(".json") and self.what != "contribution"
+        scene = None if alone and self.scene is None else loaded.scene(self.scene)
+        scores = None
+        if self.selection.drop_floaters:
+            scores = floater_scores(loaded, self.scene, console)
+        splats = loaded.splats.take(kept(loaded.splats, self.selection, scores))
         if scene is not None:
             splats = with_origin(splats, scene.origin_world)
         cameras = [self._resized(camera) for camera in self._cameras(scene)]
-        console = Console(highlight=False, markup=False, soft_wrap=True)
         with Progress(console=console, disable=not console.is_terminal) as bar:
             draw = self._way(splats, scene, cameras, bar)
             with film(self.out, self.fps) as add:
@@ -93,12 +103,14 @@ class Command:
         if self.what == "depth":
             from app.film import depth_range
 
-            limits = depth_range(modes.expected_depth(render(splats, c)) for c in looked_at)
+            seen = (modes.expected_depth(render(splats, camera)) for camera in looked_at)
+            limits = modes.Range(*depth_range(seen))
             return lambda camera: modes.depth(render(splats, camera), limits).rgb
         if self.what == "alpha":
             return lambda camera: modes.alpha(render(splats, camera)).rgb
         if self.what == "count":
-            most = modes.count_limit(count(splats, camera)[0] for camera in looked_at)
+            counted = (count(splats, camera)[0] for camera in looked_at)
+            most = modes.Range(0.0, modes.count_limit(counted))
             return lambda camera: modes.count(splats, camera, most).rgb
         if self.what == "ellipsoids":
             return lambda camera: to_uint8(ellipsoids.draw(splats, camera, self.level).rgb)

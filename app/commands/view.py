@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
+
+if TYPE_CHECKING:
+    from app.loading import Loaded
+    from app.viewer.versus import Contestant
+    from data.scene import Scene
 
 
 @dataclass(frozen=True)
 class Command:
-    """Show a run, or a .ply of splats, in the browser."""
+    """Show a run, or a .ply of splats, in the browser; or two of them with one camera."""
 
     run_or_ply: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|FILE.ply")]
     """Run folder, or a .ply, .splat, .spz, .ksplat, .glb."""
+    other: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[RUN_B]")] = None
+    """Another run, or file, of the same scene: both are shown side by side, or with a wipe."""
     port: int | None = None
     """Port of the page; by default the next free one from 8080."""
     host: str = "127.0.0.1"
@@ -29,6 +36,7 @@ class Command:
         from app.loading import load
         from app.viewer import Viewer
         from data.errors import UserError
+        from splatting.splats import with_origin
 
         loaded = load(self.run_or_ply)
         note = ""
@@ -38,20 +46,31 @@ class Command:
             if self.scene is not None:
                 raise
             scene, note = None, f"no cameras: {error}"  # splats can be looked at without photos
-        splats, shown = loaded.splats, self.run_or_ply
+        shown, splats = self.run_or_ply, loaded.splats
+        if scene is not None:
+            splats = with_origin(splats, scene.origin_world)
+        other = load(self.other) if self.other is not None else None
+        title, kernel = _name(shown), splats.kernel.name
+        if other is not None:
+            title = f"{title} and {_name(other.path)}"
+            kernel = f"{kernel} and {other.splats.kernel.name}"
         viewer = Viewer(
-            shown.resolve().stem,
-            splats.kernel.name,
+            title,
+            kernel,
             self.port,
             self.host,
             source=str(shown),
             kernel=splats.kernel,
             antialiased=splats.antialiased,
+            scene_option="" if self.scene is None else str(self.scene),
         )
         try:
             if note:
                 print(note)
-            viewer.show_finished(splats, scene, loaded.metrics)
+            if other is None:
+                viewer.show_finished(splats, scene, loaded.metrics)
+            else:
+                viewer.compare(*_contestants(loaded, other, scene), scene)
             for line in filter(None, (viewer.note, viewer.hint)):
                 print(line)
             with StopRequest() as stop:
@@ -60,3 +79,26 @@ class Command:
         finally:
             viewer.close()
         return 0
+
+
+def _contestants(
+    first: Loaded, second: Loaded, scene: Scene | None
+) -> tuple[Contestant, Contestant]:
+    """Both in the coordinates of `scene`, or in those of the first; two of one name by their
+    paths."""
+    from app.viewer.versus import Contestant
+    from splatting.splats import with_origin
+
+    origin = first.splats.origin_world if scene is None else scene.origin_world
+    same = _name(first.path) == _name(second.path)
+
+    def contestant(loaded: Loaded) -> Contestant:
+        name = str(loaded.path) if same else _name(loaded.path)
+        psnr, on = loaded.psnr() or (None, "")
+        return Contestant(name, str(loaded.path), with_origin(loaded.splats, origin), psnr, on)
+
+    return contestant(first), contestant(second)
+
+
+def _name(path: Path) -> str:
+    return path.resolve().stem

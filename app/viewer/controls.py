@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from app.viewer import drawing_panel, mode_panel, photos_panel
+from app.viewer import (
+    crop_panel,
+    drawing_panel,
+    export_panel,
+    filter_panel,
+    floaters_panel,
+    mode_panel,
+    photos_panel,
+    scene_panel,
+    versus,
+)
 from app.viewer.page import Page
 
-SCENE_TABS = {"Look": (drawing_panel.add, mode_panel.add, photos_panel.add)}
+SCENE_TABS = {
+    "Look": (
+        versus.add,
+        drawing_panel.add,
+        mode_panel.add,
+        photos_panel.add,
+        scene_panel.add,
+    ),
+    "Edit": (crop_panel.add, filter_panel.add, floaters_panel.add),
+    "Export": (export_panel.add,),
+}
 """The panels of a page of splats, tab by tab."""
 
 

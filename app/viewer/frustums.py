@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,18 @@ class Frustums:
         count = len(self._page.views)
         return sorted({int(i) for i in np.linspace(0, count - 1, min(count, MOST_SHOWN)).round()})
 
+    @functools.cached_property
+    def _size(self) -> float:
+        """Units of the page: small enough that neighbours hardly hide one another."""
+        from data.neighbours import nearest
+
+        places = np.array([self._page.poses[index].position for index in self.shown])
+        size = 0.5 * self._page.frustum_size
+        if len(places) > 1:
+            apart, _ = nearest(places, places, 2)
+            size = min(size, max(0.6 * float(np.median(apart[:, 1])), 0.1 * size))
+        return self._page.scale * size
+
     def show(self, visible: bool) -> None:
         """Show or hide them all."""
         if visible and not self._handles:
@@ -53,7 +66,7 @@ class Frustums:
             f"/cameras/{index}",
             fov=pose.fov_y_rad,
             aspect=view.camera.width / view.camera.height,
-            scale=page.scale * page.frustum_size,
+            scale=self._size,
             thickness=1.5,
             thickness_units="screen",
             color=TEST_COLOUR if view.split == "test" else TRAIN_COLOUR,

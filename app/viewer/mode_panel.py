@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from app import modes
@@ -31,7 +32,7 @@ ABOUT: dict[modes.What, str] = {
     "ellipsoids": "Each splat solid, out to where its paint has faded to the level; fainter ones "
     "are left out.",
 }
-DEFAULT_LEVEL = 0.25
+DEFAULT_LEVEL = 0.15
 
 
 def number(value: float) -> str:
@@ -80,10 +81,22 @@ def add(page: Page) -> None:
 
     contribution = ContributionMode(page, progress, measured)
 
-    def drawn(what: modes.What, picture: modes.Drawn) -> modes.Drawn:
-        if picture.range is not None and NAMES[shown.value] == what:
+    ranges: dict[modes.What, modes.Range] = {}
+
+    def ranged(what: modes.What, splats: Any, draw: Callable[[Any], modes.Drawn]) -> modes.Drawn:
+        """In its own range, which is said; but a second run in that of the first, beside it."""
+        second = stage.layout is not None and stage.rows(splats)[0] is not stage.source
+        picture = draw(ranges.get(what) if second else None)
+        if picture.range is not None and not second and NAMES[shown.value] == what:
+            ranges[what] = picture.range
             say(ABOUT[what], range_html(what, picture.range))
         return picture
+
+    def depth(render: Any, splats: Any, camera: Any) -> Any:
+        return ranged("depth", splats, lambda r: modes.depth(render(splats, camera), r))
+
+    def count(_render: Any, splats: Any, camera: Any) -> Any:
+        return ranged("count", splats, lambda r: modes.count(splats, camera, r))
 
     def ellipsoids(_render: Any, splats: Any, camera: Any) -> Any:
         from splatting import ellipsoids
@@ -92,9 +105,9 @@ def add(page: Page) -> None:
 
     ways = {
         "rgb": None,
-        "depth": lambda render, splats, camera: drawn("depth", modes.depth(render(splats, camera))),
+        "depth": depth,
         "alpha": lambda render, splats, camera: modes.alpha(render(splats, camera)),
-        "count": lambda _, splats, camera: drawn("count", modes.count(splats, camera)),
+        "count": count,
         "contribution": contribution,
         "ellipsoids": ellipsoids,
     }

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from app.viewer.edits import Edits
+
 if TYPE_CHECKING:
     from viser import ViserServer
 
     from app.viewer.cameras import Pose
     from app.viewer.stage import Stage
+    from app.viewer.versus import Contestant
     from data.scene import Scene, View
 
 
@@ -57,10 +60,17 @@ class Page:
     """Of `views`, in their order."""
     frustum_size: float = 1.0
     """Scene units."""
+    contestants: tuple[Contestant, Contestant] | None = None
+    """The two runs of a page that compares."""
     closed: bool = False
     """Whether threads of panels should end."""
     up: Float[np.ndarray, "3"] | None = None
     """Upwards in the scene, as its cameras are held."""
+    scene_option: str = ""
+    """What --scene named, where it was given."""
+
+    def __post_init__(self) -> None:
+        self.edits = Edits(self.stage, self.wake)
 
     @property
     def scale(self) -> float:
@@ -77,3 +87,14 @@ class Page:
             client.camera.position = self.scale * pose.position
             client.camera.look_at = self.scale * pose.look_at
             client.camera.fov = pose.fov_y_rad
+
+    def turn_up(self, up: Float[np.ndarray, "3"]) -> None:
+        """Let every camera of the page, now and later, be upright along a direction of the scene;
+        each stays where it is and looks where it looked."""
+        self.server.initial_camera.up = up
+        for client in self.server.get_clients().values():
+            position, look_at = client.camera.position, client.camera.look_at
+            with client.atomic():
+                client.camera.up_direction = up
+                client.camera.position = position
+                client.camera.look_at = look_at

@@ -32,6 +32,7 @@ from app.viewer.stage import Stage
 if TYPE_CHECKING:
     from viser import ClientHandle
 
+    from app.viewer.versus import Contestant
     from data.camera import Camera
     from data.scene import Scene
     from splatting.kernels import Kernel
@@ -50,6 +51,7 @@ class Viewer(ServedPage):
         source: str = "",
         kernel: Kernel | None = None,
         antialiased: bool = False,
+        scene_option: str = "",
     ) -> None:
         if render is None:
             import splatting
@@ -60,7 +62,9 @@ class Viewer(ServedPage):
         self._stage = Stage(render)
         self._stage.browser = self._browser
         self._workers: dict[int, RenderWorker] = {}
-        self._page = Page(self._server, self._stage, self._wake_all, source)
+        self._page = Page(
+            self._server, self._stage, self._wake_all, source, scene_option=scene_option
+        )
         # a tab may close while its picture is drawn
         warnings.filterwarnings("ignore", "Queued a .* on a closed connection", UserWarning)
         self._server.on_client_connect(self._join)
@@ -125,6 +129,12 @@ class Viewer(ServedPage):
             self.show_scene(scene)
         self.panel.show_finished(len(splats), splats.sh_degree, metrics)
         self.show_splats(splats)
+
+    def compare(self, first: Contestant, second: Contestant, scene: Scene | None) -> None:
+        """Two runs with one camera, `first` as the one that panels speak of."""
+        self._page.contestants = first, second
+        self.show_finished(first.splats, scene)
+        self.panel.show({})  # the numbers of both stand beside each other in the panel
 
     def show_splats(self, splats: Any) -> None:
         """Put splats on stage that no longer change."""

@@ -28,6 +28,8 @@ Mode = Callable[[Render, Any, "Camera"], Any]
 """What is drawn in place of the plain picture: gets the plain render, returns the same kind."""
 Filter = Callable[[Any], Bool[np.ndarray, "n"]]
 """Which splats are shown."""
+Paint = Callable[[Any], Any]
+"""The same splats in other colours."""
 Overlay = Callable[
     [UInt8[np.ndarray, "h w 3"], "Camera", "ClientHandle"], UInt8[np.ndarray, "h w 3"]
 ]
@@ -100,6 +102,8 @@ class Stage:
         self.overlays: dict[str, Overlay] = {}
         self._depth_for: set[str] = set()
         self._filters: dict[str, Filter] = {}
+        self._paints: dict[str, Paint] = {}
+        self._settled: list[Callable[[], None]] = []
         self._shown: list[tuple[int, Any, Any, Any]] = []
         self._drawing = ThreadPoolExecutor(1, thread_name_prefix="drawing")
 
@@ -109,15 +113,18 @@ class Stage:
         return self.filtered(self.source)
 
     def filtered(self, whole: Any) -> Any:
-        """Those of the splats `whole` that no filter hides."""
+        """Those of the splats `whole` that no filter hides, painted."""
         for version, known, _, shown in self._shown:
             if known is whole and version == self.version:
                 return shown
         version, filters = self.version, list(self._filters.values())
         shown, kept = whole, None
-        if whole is not None and filters:
-            kept = np.logical_and.reduce([keep(whole) for keep in filters])
-            shown = whole.take(kept)
+        if whole is not None:
+            for paint in list(self._paints.values()):
+                shown = paint(shown)
+            if filters:
+                kept = np.logical_and.reduce([keep(whole) for keep in filters])
+                shown = shown.take(kept)
         # two runs may be on stage, each with the picture before that another thread still draws
         self._shown = [(version, whole, kept, shown), *self._shown[:3]]
         return shown
@@ -149,6 +156,13 @@ class Stage:
         """Show other splats, or the same after they changed (`live`: they change further)."""
         self.source, self.live = splats, live
         self.version += 1
+        if not live:
+            for tell in list(self._settled):
+                tell()
+
+    def on_settled(self, tell: Callable[[], None]) -> None:
+        """Call `tell` whenever splats are put on stage that do not change further."""
+        self._settled.append(tell)
 
     def set_filter(self, name: str, keep: Filter | None) -> None:
         """Hide the splats for which `keep` is False; None takes the filter of that name away."""
@@ -162,6 +176,14 @@ class Stage:
         """Have `work` done by the one thread that draws: its buffers, which keep the size of the
         largest picture, serve all pages, and stay when pages come and go."""
         self._drawing.submit(work, *arguments).result()
+
+    def set_paint(self, name: str, paint: Paint | None) -> None:
+        """Show the splats as `paint` colours them; None takes the paint of that name away."""
+        if paint is None:
+            self._paints.pop(name, None)
+        else:
+            self._paints[name] = paint
+        self.version += 1
 
     def draw(self, camera: Camera, client: Any = None) -> Any:
         """What `camera` sees for a client, in the mode that is on: rgb, alpha and depth."""

@@ -108,6 +108,11 @@ class Panel:
         self._subtitle = subtitle
         self._summary.content = self._html()
 
+    def rename(self, title: str) -> None:
+        """Replace the title."""
+        self._title = title
+        self._summary.content = self._html()
+
     def show(self, cells: dict[str, str]) -> None:
         """Replace the numbers."""
         self._cells = cells

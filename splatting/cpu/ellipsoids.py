@@ -19,6 +19,8 @@ from splatting.cpu.threads import guarded
 ROWS = 16
 """Rows of a band: each thread asks every ellipsoid whether it reaches its band."""
 NOTHING = -1
+NEAREST = 12
+"""Of a record: U by rows (0 to 8), U m (9 to 11), the nearest z."""
 
 
 @guarded
@@ -53,7 +55,7 @@ def place(means, quats, radii, cam, records, boxes):
             records[i, 3 * k + 2] = az / radius
             records[i, 9 + k] = (ax * x + ay * y + az * z) / radius
         nearest = z - math.sqrt(zz)
-        records[i, 12] = nearest
+        records[i, NEAREST] = nearest
         # written so that NaN falls through to the culled side
         if not nearest > NEAR:
             continue
@@ -116,7 +118,7 @@ def intersect(records, boxes, cam, owner, depth):
                 e_1 -= p1 * p1
             e_xx, e_xy, e_yy = e_xx + a_xx, e_xy + a_xy, e_yy + a_yy
             e_x, e_y, e_1 = e_x + a_x, e_y + a_y, e_1 + a_1
-            nearest = records[i, 12]
+            nearest = records[i, NEAREST]
             for row in range(first_row, last_row):
                 y = (row + 0.5 - cy) / fy
                 e_line, e_rest = e_xy * y + e_x, e_yy * y * y + 2 * e_y * y + e_1

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from browsing import chromium, press, seen, sky, type_number, until
+from browsing import choose, chromium, press, seen, sky, type_number, until
 
+from app import modes
 from app.contact_sheet import PAPER, heat
 from app.viewer import Viewer
+from app.viewer.cameras import camera_from_pose
 from app.viewer.photo_split import letterbox
+from app.viewer.scene_panel import upwards_of
+from app.viewer.versus import Contestant, halves, parts
 from data.camera import Camera
 from data.clouds import PointCloud
 from data.scene import Scene, View
-from splatting import metrics
+from splatting import ellipsoids, kernels, metrics, render
+from splatting.splats import Splats, from_points
 
 K = np.array([[300.0, 0, 130], [0, 310, 170], [0, 0, 1]])
 """Off-centre and not square: what a page's own camera cannot be."""
@@ -50,6 +55,12 @@ def scene(tmp_path_factory) -> Scene:
     return Scene("sky", folder, tuple(views), points)
 
 
+@pytest.fixture(scope="module")
+def splats(scene) -> Splats:
+    """A few balls of colour where the scene's points are."""
+    return from_points(scene.points, kernels.get("raised-cosine"), sh_degree=0, opacity=0.9)
+
+
 @pytest.fixture
 def viewer(scene):
     shown = Viewer("sky", "gaussian", port=0, render=sky, source="runs/sky")
@@ -60,7 +71,25 @@ def viewer(scene):
 
 
 @pytest.fixture
+def real(scene, splats):
+    """The page of splats that the rasteriser draws."""
+    shown = Viewer("cloud", "raised-cosine", port=0, source="runs/cloud")
+    shown.show_finished(splats, scene)
+    yield shown
+    shown.close()
+
+
+@pytest.fixture
+def real_page(browser, real):
+    yield from open_page(browser, real)
+
+
+@pytest.fixture
 def page(browser, viewer):
+    yield from open_page(browser, viewer)
+
+
+def open_page(browser, viewer):
     opened = browser.new_page(viewport={"width": 1000, "height": 600})
     opened.goto(viewer.address)
     opened.wait_for_selector("canvas", timeout=30_000)
@@ -153,3 +182,124 @@ def test_a_click_on_a_camera_with_its_thumbnail_brings_one_there(viewer, page):
 
     assert until(click)
     page.get_by_text(target.name, exact=True).wait_for(timeout=10_000)
+
+
+def off(viewer, page, expected) -> float:
+    """Mean absolute difference between the right half of the page and what its camera should
+    see."""
+    image = seen(page)
+    (client,) = viewer.clients().values()
+    view, size = client.camera, (image.shape[1], image.shape[0])
+    camera = camera_from_pose(view.wxyz, view.position, view.fov, *size)
+    half = slice(size[0] // 2, None)
+    picture = expected(camera)
+    if picture.dtype == np.uint8:
+        picture = picture / 255
+    return float(np.mean(np.abs(image[:, half] - np.clip(picture[:, half], 0, 1))))
+
+
+def comes_to(viewer, page, expected) -> bool:
+    """Wait until the page shows what its camera should see."""
+    return bool(until(lambda: off(viewer, page, expected) < 0.02))
+
+
+def test_each_mode_draws_what_it_says_and_shows_its_command(real, real_page, scene, splats):
+    painted = modes.measure(splats, [view.camera for view in scene.train])
+    coloured = modes.coloured(splats, painted, modes.contribution_range(painted))
+    ways = {
+        "depth": ("depth", lambda c: modes.depth(render(splats, c)).rgb),
+        "alpha": ("alpha", lambda c: modes.alpha(render(splats, c)).rgb),
+        "splats a pixel": ("count", lambda c: modes.count(splats, c).rgb),
+        "contribution": ("contribution", lambda c: render(coloured, c).rgb),
+        "ellipsoids": ("ellipsoids", lambda c: ellipsoids.draw(splats, c, 0.15).rgb),
+    }
+    for name, (what, expected) in ways.items():
+        choose(real_page, "show", name)
+        assert comes_to(real, real_page, expected), name
+        command = real_page.get_by_text(f"darb3d render runs/cloud -o film.mp4 --what {what}")
+        assert command.is_visible()
+    type_number(real_page, "level", 0.6)
+    assert comes_to(real, real_page, lambda c: ellipsoids.draw(splats, c, 0.6).rgb)
+    choose(real_page, "show", "splats a pixel")
+    real_page.get_by_text("on average").wait_for(timeout=10_000)
+    choose(real_page, "show", "colours")
+    assert comes_to(real, real_page, lambda c: render(splats, c).rgb)
+    assert not command.is_visible()
+
+
+def test_points_are_shown_among_the_splats_or_alone_in_the_size_one_chooses(real, real_page, scene):
+    choose(real_page, "points", "alone")
+    (cloud,) = until(lambda: nodes(real, "/points")) or [None]
+    np.testing.assert_allclose(cloud.points, scene.points.xyz, rtol=1e-6)
+    paper = np.array(PAPER) / 255
+
+    def painted() -> float:
+        """Share of the page, away from its notices, that is not the bare ground."""
+        image = seen(real_page)
+        half = image[:, image.shape[1] // 2 :]
+        return float(np.mean(np.abs(half - paper).max(axis=2) > 0.1))
+
+    assert until(lambda: 0.001 < painted() < 0.3), painted()
+    before, size = painted(), cloud.point_size
+    type_number(real_page, "size", 3)
+    assert until(lambda: painted() > 1.5 * before)
+    assert cloud.point_size == 3 * size
+    choose(real_page, "points", "among the splats")
+    assert until(lambda: painted() > 0.9) and cloud.visible
+    choose(real_page, "points", "hidden")
+    assert until(lambda: not cloud.visible)
+    assert not real._stage.with_depth and not real._stage.takeovers
+
+
+def test_the_camera_turns_around_the_axis_that_is_chosen_as_up(real, real_page):
+    (client,) = real.clients().values()
+    before = np.asarray(client.camera.position)
+    real_page.get_by_text("up is (0.00, -1.00, 0.00)").wait_for(timeout=10_000)
+    choose(real_page, "up", "+x")
+    real_page.get_by_text("up is (1.00, 0.00, 0.00)").wait_for(timeout=10_000)
+
+    def upright() -> np.ndarray:
+        return upwards_of(client.camera.wxyz)
+
+    assert until(lambda: upright()[0] > 0.7)
+    np.testing.assert_allclose(client.camera.position, before, atol=1e-3)
+    choose(real_page, "up", "as my camera is now")
+    was = upright()
+    x, y, z = was + 0.0
+    real_page.get_by_text(f"up is ({x:.2f}, {y:.2f}, {z:.2f})").wait_for(timeout=10_000)
+    np.testing.assert_allclose(upright(), was, atol=1e-2)
+    choose(real_page, "up", "as the photos are held")
+    assert until(lambda: upright()[1] < -0.7)
+
+
+def test_two_runs_are_drawn_by_one_camera_side_by_side_and_with_a_wipe(browser, scene, splats):
+    other = from_points(scene.points, kernels.get("raised-cosine"), sh_degree=0, opacity=0.2)
+    shown = Viewer("a and b", "raised-cosine", port=0)
+    a, b = Contestant("a", "runs/a", splats, 30.0), Contestant("b", "runs/b", other, 28.5)
+    shown.compare(a, b, scene)
+    opened = open_page(browser, shown)
+    page = next(opened)
+
+    def both(share=None):
+        def expected(camera: Camera) -> np.ndarray:
+            two = halves(camera) if share is None else parts(camera, share)
+            pictures = [render(one, cut).rgb for one, cut in zip((splats, other), two, strict=True)]
+            return np.concatenate(pictures, axis=1)
+
+        return expected
+
+    try:
+        assert comes_to(shown, page, both())
+        page.get_by_text("darb3d view runs/a runs/b").wait_for(timeout=10_000)
+        page.get_by_text("28.50 dB").wait_for(timeout=10_000)
+        choose(page, "both", "wipe")
+        type_number(page, "wipe", 75)  # three quarters of the first, the rest of the second
+        assert comes_to(shown, page, both(0.75))
+        choose(page, "both", "b alone")
+        assert comes_to(shown, page, lambda camera: render(other, camera).rgb)
+        choose(page, "both", "side by side")
+        choose(page, "show", "depth")
+        page.get_by_text("--what depth").wait_for(timeout=10_000)
+    finally:
+        next(opened, None)
+        shown.close()
