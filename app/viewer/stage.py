@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -104,6 +105,7 @@ class Stage:
         self._paints: dict[str, Paint] = {}
         self._settled: list[Callable[[], None]] = []
         self._shown: list[tuple[int, Any, Any, Any]] = []
+        self._drawing = ThreadPoolExecutor(1, thread_name_prefix="drawing")
 
     @property
     def splats(self) -> Any:
@@ -169,6 +171,11 @@ class Stage:
         else:
             self._filters[name] = keep
         self.version += 1
+
+    def alone(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Have `work` done by the one thread that draws: its buffers, which keep the size of the
+        largest picture, serve all pages, and stay when pages come and go."""
+        self._drawing.submit(work, *arguments).result()
 
     def set_paint(self, name: str, paint: Paint | None) -> None:
         """Show the splats as `paint` colours them; None takes the paint of that name away."""

@@ -29,7 +29,7 @@ _GOOD_ERROR, _GOOD_SLOPE_ERROR, _GOOD_TAIL_SLOPE_ERROR = 3e-5, 2e-3, 5e-4
 errors of the slope add up."""
 _PRECISE_SLOPE_ERROR = 1e-4
 _MOST_DEGREE: dict[Variable, int] = {"q": 12, "d": 12, "root-d": 12, "two-q": 9}
-_OVERHEAD = {"q": 0, "d": 6, "root-d": 14, "two-q": 3}
+_OVERHEAD: dict[Variable, int] = {"q": 0, "d": 6, "root-d": 14, "two-q": 3}
 """Work beside the multiply-adds of one polynomial, in multiply-adds."""
 _PLACES = 4001
 _KNOTS = np.linspace(0.06, 0.7, 33)
