@@ -12,8 +12,11 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
@@ -53,20 +56,21 @@ class Desk:
         """Scroll the panel to a text."""
         self.page.get_by_text(text, exact=True).first.scroll_into_view_if_needed()
 
-    def dolly(self, notches: int) -> None:
-        """Step back (or, with a negative number, closer)."""
-        self.page.mouse.move(0.35 * SIZE[0], 0.5 * SIZE[1])
-        for _ in range(abs(notches)):
-            self.page.mouse.wheel(0, 120 if notches > 0 else -120)
-            time.sleep(0.1)
-
-    def drag(self, dx: int, dy: int) -> None:
-        """Turn around what is looked at."""
-        x, y = 0.35 * SIZE[0], 0.5 * SIZE[1]
-        self.page.mouse.move(x, y)
-        self.page.mouse.down()
-        self.page.mouse.move(x + dx, y + dy, steps=8)
-        self.page.mouse.up()
+    def look_from(self, back: float, up: float, aside: float = 0.0) -> None:
+        """Stand away from the first photo's place, in units of its distance to what it shows."""
+        board = self.viewer._page
+        pose = board.poses[0]
+        ahead = pose.look_at - pose.position
+        place = (
+            pose.position
+            - back * ahead
+            + float(np.linalg.norm(ahead))
+            * (up * pose.up + aside * np.cross(ahead, pose.up) / np.linalg.norm(ahead))
+        )
+        for client in self.viewer.clients().values():
+            with client.atomic():
+                client.camera.position = board.scale * place
+                client.camera.look_at = board.scale * pose.look_at
 
     def rest(self, seconds: float = 1.5) -> None:
         """Wait until nothing on the page has changed for a while."""
@@ -85,8 +89,7 @@ def scene(desk: Desk) -> None:
 def photos(desk: Desk) -> None:
     """Cameras with their photos."""
     desk.check("cameras")
-    desk.dolly(6)
-    desk.drag(60, -60)
+    desk.look_from(1.3, 0.9, 0.3)
 
 
 def compare(desk: Desk) -> None:
@@ -95,21 +98,44 @@ def compare(desk: Desk) -> None:
     desk.check("compare")
 
 
+def by_browser(desk: Desk) -> None:
+    """Drawn by the browser."""
+    desk.choose("drawn by", "browser, fast")
+
+
 def mode(name: str) -> Callable[[Desk], None]:
     """One of the modes of the picture."""
     return lambda desk: desk.choose("show", name)
+
+
+def points(desk: Desk) -> None:
+    """COLMAP's points without the splats, with the cameras that found them."""
+    desk.choose("points", "alone")
+    desk.number("size", 2)
+    desk.check("cameras")
+    desk.look_from(1.3, 0.9, 0.3)
+
+
+def wipe(desk: Desk) -> None:
+    """Two runs either side of an edge."""
+    desk.choose("both", "wipe")
 
 
 PICTURES: dict[str, Callable[[Desk], None]] = {
     "scene": scene,
     "photos": photos,
     "compare": compare,
+    "browser": by_browser,
     "depth": mode("depth"),
     "count": mode("splats a pixel"),
     "contribution": mode("contribution"),
     "ellipsoids": mode("ellipsoids"),
+    "points": points,
+    "versus": scene,
+    "wipe": wipe,
 }
 """By file name; run in this order."""
+OF_TWO_RUNS = {"versus", "wipe"}
 
 
 def main() -> None:
@@ -124,6 +150,8 @@ def main() -> None:
     asked = parser.parse_args()
     asked.to.mkdir(parents=True, exist_ok=True)
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if asked.run_b is None:
+        asked.only = [name for name in asked.only if name not in OF_TWO_RUNS]
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=list(CHROMIUM))
         for name in asked.only:
@@ -133,7 +161,7 @@ def main() -> None:
 
 def take(browser: Any, asked: argparse.Namespace, name: str) -> None:
     """A fresh page for each picture: no panel is left as another picture had it."""
-    viewer = opened(asked)
+    viewer = opened([asked.run, asked.run_b] if name in OF_TWO_RUNS else [asked.run])
     page = browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]})
     try:
         page.goto(viewer.address)
@@ -153,15 +181,32 @@ def take(browser: Any, asked: argparse.Namespace, name: str) -> None:
         viewer.close()
 
 
-def opened(asked: argparse.Namespace) -> Any:
-    """The page of the runs, as `darb3d view` has it."""
+def opened(runs: list[Path]) -> Any:
+    """The page of one run or of two, as `darb3d view` has it."""
+    from app.commands.view import contestants
     from app.loading import load
     from app.viewer import Viewer
 
-    loaded = load(asked.run)
-    kernel = loaded.splats.kernel.name
-    viewer = Viewer(asked.run.resolve().stem, kernel, port=0, source=f"runs/{asked.run.stem}")
-    viewer.show_finished(loaded.splats, loaded.scene(), loaded.metrics)
+    loaded = [load(run) for run in runs]
+    scene = loaded[0].scene()
+    kernels = " and ".join(one.splats.kernel.name for one in loaded)
+    sources = [f"runs/{run.resolve().name}" for run in runs]
+    names = " and ".join(run.resolve().name for run in runs)
+    splats = loaded[0].splats
+    viewer = Viewer(
+        names,
+        kernels,
+        port=0,
+        source=sources[0],
+        kernel=splats.kernel,
+        antialiased=splats.antialiased,
+    )
+    if len(loaded) == 1:
+        viewer.show_finished(loaded[0].splats, scene, loaded[0].metrics)
+    else:
+        pair = zip(contestants(loaded[0], loaded[1], scene), sources, strict=True)
+        first, second = (replace(one, source=source) for one, source in pair)
+        viewer.compare(first, second, scene)
     return viewer
 
 

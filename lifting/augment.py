@@ -8,6 +8,7 @@ to find every joint, also those that it was not shown.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -254,6 +255,7 @@ def _other_edges(edges: np.ndarray, count: int, rng: np.random.Generator) -> np.
     return np.concatenate([kept, extra]).astype(np.int64)
 
 
+@lru_cache(maxsize=10_000)
 def _without_side(name: str) -> str:
     """A name that both sides of a pair have in common, where the name says its side."""
     if not side(name):

@@ -34,10 +34,10 @@ class Retrieval:
     """
 
     def __init__(self, views: Sequence[View]) -> None:
-        from scipy.spatial import cKDTree
+        from scipy.spatial import KDTree
 
         self._poses = np.concatenate([view.xyz_cam for view in views])
-        self._tree = cKDTree(_descriptor(np.concatenate([view.xy for view in views])))
+        self._tree = KDTree(_descriptor(np.concatenate([view.xy for view in views])))
 
     def __call__(self, xy: Float64[np.ndarray, "t j 2"]) -> Float64[np.ndarray, "t j 3"]:
         _, nearest = self._tree.query(_descriptor(xy))

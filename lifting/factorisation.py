@@ -75,6 +75,7 @@ def _motion(
     shape[:rank] = np.sqrt(s[:rank])[:, None] * vt[:rank]
     upgrade = _metric(cameras)
     cameras, shape = cameras @ upgrade, np.linalg.pinv(upgrade) @ shape
+    rows, scales = np.zeros((frames, 2, 3)), np.ones(frames)
     for _ in range(_ALTERNATIONS):
         left, size, right = np.linalg.svd(cameras.reshape(frames, 2, 3), full_matrices=False)
         rows, scales = left @ right, size.mean(axis=1)

@@ -72,7 +72,7 @@ def prepare(
     times: Int64[np.ndarray, "t"] | None = None,
 ) -> Prepared:
     """Tracks in the units of the model. ValueError where no frame shows two different points."""
-    seen = np.isfinite(xy).all(axis=2)
+    seen = np.asarray(np.isfinite(xy).all(axis=2))
     near = adjacency(edges, xy.shape[1])
     full = fill(xy, seen, near)
     middle = full.mean(axis=1)

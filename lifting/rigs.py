@@ -8,6 +8,7 @@ limbs that mirror each other, and a few points that are fixed to a bone's surfac
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -58,7 +59,7 @@ class Rig:
     crouch: float = 0.0
     """How far the legs are folded when it stands, 0 to 1."""
 
-    @property
+    @cached_property
     def skeleton(self) -> Skeleton:
         return Skeleton.from_parents(self.names, self.parents.tolist())
 

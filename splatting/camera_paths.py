@@ -161,7 +161,7 @@ def to_json(
         "keyframes": keyframes,
         "camera_path": path,
     }
-    return json.dumps(content, indent=1) + "\n"
+    return json.dumps(content) + "\n"
 
 
 def _from_entry(entry: dict[str, Any], width: int, height: int) -> Camera:

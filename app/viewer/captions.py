@@ -1,11 +1,9 @@
-"""Small pieces that panels share: the command that does the same, a legend of colours, text in a
-picture."""
+"""Small pieces that panels share: a legend of colours, a line of text, labels in a picture."""
 
 from __future__ import annotations
 
 import functools
 import html
-import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,12 +13,6 @@ from jaxtyping import UInt8
 if TYPE_CHECKING:
     from PIL import ImageFont
 
-_TWIN = (
-    "<div style='padding:0 0.85em 0.5em'><div title='{hint}' style='font-family:monospace; "
-    "font-size:0.72em; line-height:1.45; background:rgba(128,128,128,0.12); border-radius:6px; "
-    "padding:0.4em 0.6em; overflow-wrap:anywhere; user-select:all'>"
-    "<span style='opacity:0.45; user-select:none'>$ </span>{command}</div></div>"
-)
 _LEGEND = (
     "<div style='padding:0 0.85em 0.5em; font-size:0.78em'>"
     "<div style='height:0.7em; border-radius:4px; background:linear-gradient(to right,{stops})'>"
@@ -29,12 +21,6 @@ _LEGEND = (
     "<div style='opacity:0.55; padding-top:0.1em'>{note}</div></div>"
 )
 _LINE = "<div style='padding:0 0.85em 0.4em; font-size:0.82em; opacity:0.8'>{text}</div>"
-
-
-def twin_html(*words: object) -> str:
-    """The command line that does what a panel does; one click selects it."""
-    command = " ".join(shlex.quote(str(word)) for word in ("darb3d", *words))
-    return _TWIN.format(command=html.escape(command), hint="the same from the command line")
 
 
 def legend_html(

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 TOP = 5
 _STYLE = """<style>
 .d3c {padding:0.2em 0.8em 0.6em; font-size:0.9em; font-variant-numeric:tabular-nums}
-.d3c div {display:grid; grid-template-columns:7.5em 1fr 3.6em; gap:0.6em; align-items:center;
+.d3c div {display:grid; grid-template-columns:7.5em 1fr 4.4em; gap:0.6em; align-items:center;
  margin:0.15em 0}
 .d3c u {display:block; height:0.6em; border-radius:3px; background:rgba(128,128,128,0.18)}
 .d3c i {display:block; height:0.6em; border-radius:3px; background:#58a6ff}
-.d3c b {font-weight:500; text-align:right}
+.d3c b {font-weight:500; text-align:right; white-space:nowrap}
 .d3c .first span, .d3c .first b {font-weight:700}
 </style>"""
 

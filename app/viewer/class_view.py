@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from app.viewer.colour_maps import HIDDEN, scaled
+from app.viewer.dots import Dots
 from app.viewer.interfaces import Explanation
 from data.geometry import quat_from_rotation
 from data.stick_figure import icosphere
@@ -60,7 +61,7 @@ class ClassView:
             batched_wxyzs=wxyz.astype(np.float32),
             batched_positions=self._view.placed(found.means[:count]).astype(np.float32),
             batched_scales=np.maximum(axes * self._view.scale, _LEAST).astype(np.float32),
-            batched_colors=scaled(share, 1.0, 0.0),
+            batched_colors=scaled(1.0 - share, 0.0, 1.0),
             opacity=0.35,
             lod="off",
             cast_shadow=False,
@@ -71,14 +72,12 @@ class ClassView:
         view = self._view
         rank = np.arange(len(found.indices)) / max(len(found.indices) - 1, 1)
         rgb = np.array(HIDDEN, np.float64) * (1.0 - 0.45 * rank[:, None])
-        self._scene.add_point_cloud(
+        Dots(
+            self._scene,
             "/cloud/deciding",
-            view.placed(view.cloud.xyz[found.indices]).astype(np.float32),
+            view.placed(view.cloud.xyz[found.indices]),
             rgb.astype(np.uint8),
-            point_size=max(2.2 * view.point_size, 0.02),
-            point_shape="circle",
-            precision="float32",
-            point_shading="flat",
+            max(1.15 * view.point_size, 0.02),
         )
 
 

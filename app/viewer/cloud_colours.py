@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from app.viewer.colour_maps import PALETTE, css, named, scaled
 from data.clouds import PointCloud
@@ -26,6 +26,24 @@ def choices(cloud: PointCloud) -> tuple[str, ...]:
         PLAIN: True,
     }
     return tuple(name for name, possible in there.items() if possible)
+
+
+def can_be_lit(cloud: PointCloud, by: str) -> bool:
+    """Whether light on its surface would help: not where colours are those of a photo, or say the
+    normal themselves."""
+    return cloud.normals is not None and by in (HEIGHT, CLASS, PLAIN)
+
+
+def lit(
+    rgb: UInt8[np.ndarray, "n 3"], normals: Float[np.ndarray, "n 3"], up: np.ndarray
+) -> UInt8[np.ndarray, "n 3"]:
+    """`rgb` under a light from above and one side; both sides of a surface are lit."""
+    side = np.roll(up, 1)
+    light = (up + 0.6 * side) / np.linalg.norm(up + 0.6 * side)
+    shade = 0.35 + 0.75 * np.abs(normals @ light)
+    # a point without a normal keeps its colour
+    shade[~normals.any(axis=1)] = 1.0
+    return np.clip(rgb * shade[:, None], 0, 255).astype(np.uint8)
 
 
 def point_colours(cloud: PointCloud, by: str, up: np.ndarray) -> UInt8[np.ndarray, "n 3"]:

@@ -67,7 +67,7 @@ class CloudPage(ServedPage):
         if shown < len(view.cloud):
             cells["shown"] = f"{shown:,}"
             self.panel.say(
-                f"{shown:,} of {len(view.cloud):,} points, drawn by chance: a browser holds no more"
+                f"{shown:,} of {len(view.cloud):,} points, picked at random: pages stay quick"
             )
         else:
             self.panel.say("")

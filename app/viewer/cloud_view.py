@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64
 
-from app.viewer.cloud_colours import choices, point_colours
-from app.viewer.colour_maps import BACKGROUND, mixed
+from app.viewer.cloud_colours import can_be_lit, choices, lit, point_colours
+from app.viewer.dots import Dots
 from app.viewer.placement import grid_step
 from data.clouds import PointCloud
 
@@ -29,6 +29,7 @@ UPS = {
     "-x": (-1.0, 0.0, 0.0),
 }
 _SAMPLE = 20_000
+_DIM = (58, 66, 78)
 
 
 class CloudView:
@@ -39,6 +40,7 @@ class CloudView:
         self.up = "+z"
         self.size = 1.0
         """Times the size that suits the cloud."""
+        self.light = True
         self.dimmed = False
         self.show(cloud)
 
@@ -80,27 +82,21 @@ class CloudView:
     def draw(self) -> None:
         """Send the points, and stand them on their floor."""
         shown = self.shown
-        placed = self.placed(shown.xyz).astype(np.float32)
+        placed = self.placed(shown.xyz)
         with self._server.atomic():
             self._frame = self._scene.add_frame("/cloud", show_axes=False, wxyz=self._upright())
-            self._points = self._scene.add_point_cloud(
-                "/cloud/points",
-                placed,
-                self._colours(shown),
-                point_size=self.point_size,
-                point_shape="circle",
-                precision="float32",
-                point_shading="flat",
+            self._dots = Dots(
+                self._scene, "/cloud/points", placed, self._colours(shown), self.point_size
             )
             self._floor(placed)
 
     def recolour(self) -> None:
         """Colours changed."""
-        self._points.colors = self._colours(self.shown)
+        self._dots.paint(self._colours(self.shown))
 
     def resize(self) -> None:
         """The size of points changed."""
-        self._points.point_size = self.point_size
+        self._dots.resize(self.point_size)
 
     def stand_up(self) -> None:
         """Another direction is up."""
@@ -110,8 +106,12 @@ class CloudView:
             self.recolour()
 
     def _colours(self, shown: PointCloud) -> np.ndarray:
+        if self.dimmed:
+            return np.tile(np.array(_DIM, np.uint8), (len(shown), 1))
         rgb = point_colours(shown, self.by, self.up_direction)
-        return mixed(rgb, BACKGROUND, 0.72) if self.dimmed else rgb
+        if self.light and shown.normals is not None and can_be_lit(shown, self.by):
+            return lit(rgb, shown.normals, self.up_direction)
+        return rgb
 
     @property
     def point_size(self) -> float:

@@ -28,10 +28,10 @@ PALETTE = np.array(
     np.uint8,
 )
 _SCALES = {
-    # viridis and turbo at even steps, cited by name: BIDS/colormap (CC0) and Mikhailov 2019
-    "viridis": "440154 472d7b 3b528b 2c728e 21918c 28ae80 5ec962 addc30 fde725",
-    "turbo": "30123b 4145ab 4675ed 39a2fc 1bcfd4 24eca6 61fc6c a4fc3b d1e834 f3c63a fe9b2d f36315 "
-    "d93806 b11901 7a0402",
+    # viridis and turbo at even steps, without their ends, which are dark: BIDS/colormap (CC0) and
+    # Mikhailov 2019
+    "viridis": "472d7b 3b528b 2c728e 21918c 28ae80 5ec962 addc30 fde725",
+    "turbo": "4145ab 4675ed 39a2fc 1bcfd4 24eca6 61fc6c a4fc3b d1e834 f3c63a fe9b2d f36315 d93806",
 }
 
 

@@ -8,7 +8,9 @@ from app.viewer import (
     export_panel,
     filter_panel,
     floaters_panel,
+    measure_panel,
     mode_panel,
+    path_panel,
     photos_panel,
     scene_panel,
     versus,
@@ -24,6 +26,8 @@ SCENE_TABS = {
         scene_panel.add,
     ),
     "Edit": (crop_panel.add, filter_panel.add, floaters_panel.add),
+    "Measure": (measure_panel.add,),
+    "Path": (path_panel.add,),
     "Export": (export_panel.add,),
 }
 """The panels of a page of splats, tab by tab."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.viewer.job import Job
 from app.viewer.page import Page
 from app.viewer.twin import export_command, name_of, panel_html
 from data.errors import UserError
@@ -31,11 +30,10 @@ def add(page: Page) -> None:
 
 
 class _Export:
-    """The tab; one file at a time is made, in a thread of its own."""
+    """The tab; one file at a time is made."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.busy = threading.Lock()
         gui = page.server.gui
         formats = [*FORMATS] + ([CAMERAS] if page.scene is not None else [])
         self.format = gui.add_dropdown("format", formats)
@@ -46,8 +44,7 @@ class _Export:
             "scale", 1.0, min=1e-9, hint="Multiplies all distances; Measure can set it"
         )
         self.button = gui.add_button("Export", hint="The file comes as a download")
-        self.bar = gui.add_progress_bar(0.0, visible=False, animated=True)
-        self.note = gui.add_markdown("")
+        self.job = Job(gui, self.button)
         self.twin = gui.add_html("")
         self.scale.precision, self.scale.step = 9, 0.1
         self.format.on_update(lambda _: self._tell())
@@ -73,27 +70,15 @@ class _Export:
             self.page.edits.set_scale(float(self.scale.value))
 
     def _begin(self, event: Any) -> None:
-        if self.busy.acquire(blocking=False):
-            client = event.client
-            threading.Thread(target=self._make, args=(client,), daemon=True).start()
+        client, name = event.client, self._name()
+        self.job.start(lambda folder: self._make(client, folder / name))
 
-    def _make(self, client: Any) -> None:
-        name = self._name()
-        self.button.disabled, self.bar.visible, self.note.content = True, True, "writing"
-        with tempfile.TemporaryDirectory(prefix="darb3d-") as folder:
-            try:
-                command = self.command(Path(folder) / name)
-                said = self._write(command)
-                content = command.out.read_bytes()
-                self.bar.value, self.note.content = 70.0, "sending"
-                client.send_file_download(name, content, save_immediately=True)
-                self.note.content = f"{said}, {len(content) / 1e6:.1f} MB"
-            except Exception as error:  # the page says it and lives on
-                kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-                self.note.content = f"{kind}{error}".replace(f"{folder}/", "")
-            finally:
-                self.button.disabled, self.bar.visible, self.bar.value = False, False, 0.0
-                self.busy.release()
+    def _make(self, client: Any, out: Path) -> str:
+        said = self._write(self.command(out))
+        content = out.read_bytes()
+        self.job.progress(0.7)
+        client.send_file_download(out.name, content, save_immediately=True)
+        return f"{said}, {len(content) / 1e6:.1f} MB"
 
     def _write(self, command: Command) -> str:
         """Write the file; what it holds."""
@@ -107,9 +92,9 @@ class _Export:
         source = edits.source
         if source is None:
             raise UserError("no splats yet; export once training has begun")
-        self.bar.value = 10.0
+        self.job.progress(0.1)
         splats = edited(source, command, edits.floater_scores(source))
-        self.bar.value = 30.0
+        self.job.progress(0.3)
         writer(command.out)(command.out, splats)
         return f"{len(splats):,} splats as {splats.kernel.name}"
 
@@ -119,6 +104,5 @@ class _Export:
         self.bake.disabled = self.format.value == CAMERAS
         self.twin.content = panel_html(self.command(Path(self._name())))
         source = edits.source
-        if source is not None and not self.busy.locked():
-            shown = edits.keep(source).sum()
-            self.note.content = f"{shown:,} of {len(source):,} splats"
+        if source is not None and not self.job.running:
+            self.job.say(f"{edits.keep(source).sum():,} of {len(source):,} splats")

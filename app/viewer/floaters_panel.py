@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from app.viewer.job import Job
 from app.viewer.page import Page
 from app.viewer.twin import export_command, panel_html
 
@@ -34,21 +34,19 @@ def marked(splats: Splats, mark: np.ndarray) -> Splats:
 
 
 class _Floaters:
-    """The folder and its search, which runs in a thread of its own."""
+    """The folder and its search."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.busy = threading.Lock()
         gui = page.server.gui
         with gui.add_folder("Likely floaters", order=3):
             self.find = gui.add_button("Find floaters", hint="Looks through all cameras once")
-            self.bar = gui.add_progress_bar(0.0, visible=False)
+            self.job = Job(gui, self.find)
             self.strength = gui.add_slider(
                 "strength", 0.05, 0.95, 0.05, DEFAULT_STRENGTH, hint="Higher takes more along"
             )
             self.hide = gui.add_checkbox("hide", False, hint="Hide instead of marking in colour")
             self.undo = gui.add_button("Undo", color="gray", hint="Show all as they were")
-            self.note = gui.add_markdown("")
             self.twin = gui.add_html("")
         self._show(False)
         self.find.on_click(lambda _: self._begin())
@@ -58,14 +56,13 @@ class _Floaters:
         page.edits.on_change(self._tell)
 
     def _begin(self) -> None:
-        source, stage = self.page.edits.source, self.page.stage
-        if source is None or stage.live:
-            self.note.content = "after training"
-            return
-        if self.busy.acquire(blocking=False):
-            threading.Thread(target=self._search, args=(source,), daemon=True).start()
+        source = self.page.edits.source
+        if source is None or self.page.stage.live:
+            self.job.say("after training")
+        else:
+            self.job.start(lambda _: self._search(source))
 
-    def _search(self, splats: Splats) -> None:
+    def _search(self, splats: Splats) -> str:
         from splatting import floaters
 
         cameras = [view.camera for view in self.page.views if view.split == "train"]
@@ -74,29 +71,25 @@ class _Floaters:
         def tick() -> None:
             nonlocal done
             done += 1
-            self.bar.value = 100.0 * done / steps
+            self.job.progress(done / steps)
 
-        try:
-            self.find.disabled, self.bar.visible = True, True
-            if self.page.edits.floater_scores(splats) is None:
-                scores = floaters.floater_scores(splats, cameras, tick)
-                self.page.edits.set_floater_scores(splats, scores)
-            self._show(True)
-            self._apply()
-        except Exception as error:  # the page says it and lives on
-            self.note.content = f"{type(error).__name__}: {error}"
-        finally:
-            self.find.disabled, self.bar.visible, self.bar.value = False, False, 0.0
-            self.busy.release()
+        if self.page.edits.floater_scores(splats) is None:
+            scores = floaters.floater_scores(splats, cameras, tick)
+            self.page.edits.set_floater_scores(splats, scores)
+        self._show(True)
+        self._apply()
+        return self._found()
 
     def _apply(self) -> None:
+        if not self.strength.visible:  # undone
+            return
         self.page.stage.set_paint("floaters", None if self.hide.value else self._paint)
         self.page.edits.select(drop_floaters=self._strength() if self.hide.value else 0.0)
 
     def _undo(self) -> None:
         self._show(False)
         self.hide.value, self.strength.value = False, DEFAULT_STRENGTH
-        self.note.content = ""
+        self.job.say("")
         self.page.stage.set_paint("floaters", None)
         self.page.edits.select(drop_floaters=0.0)
 
@@ -111,11 +104,16 @@ class _Floaters:
     def _strength(self) -> float:
         return round(self.strength.value, 2)
 
-    def _tell(self) -> None:
+    def _found(self) -> str:
         likely = self._likely(self.page.edits.source)
-        if likely is not None and self.strength.visible:
-            what = "hidden" if self.hide.value else "marked"
-            self.note.content = f"{likely.sum():,} of {len(likely):,} splats {what}"
+        if likely is None or not self.strength.visible:
+            return ""
+        what = "hidden" if self.hide.value else "marked"
+        return f"{likely.sum():,} of {len(likely):,} splats {what}"
+
+    def _tell(self) -> None:
+        if not self.job.running:
+            self.job.say(self._found())
         # also while they are only marked: this is how to leave them out
         selection = replace(self.page.edits.selection, drop_floaters=self._strength())
         self.twin.content = panel_html(export_command(self.page, selection=selection))

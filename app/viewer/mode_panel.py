@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app import modes
+from app.commands import render
 from app.contact_sheet import HEAT
-from app.viewer.captions import legend_html, line_html, twin_html
+from app.viewer.captions import legend_html, line_html
 from app.viewer.contribution_mode import ContributionMode
+from app.viewer.twin import panel_html
 
 if TYPE_CHECKING:
     from app.viewer.page import Page
@@ -92,13 +95,13 @@ def add(page: Page) -> None:
             say(ABOUT[what], range_html(what, picture.range))
         return picture
 
-    def depth(render: Any, splats: Any, camera: Any) -> Any:
-        return ranged("depth", splats, lambda r: modes.depth(render(splats, camera), r))
+    def depth(plain: Any, splats: Any, camera: Any) -> Any:
+        return ranged("depth", splats, lambda r: modes.depth(plain(splats, camera), r))
 
-    def count(_render: Any, splats: Any, camera: Any) -> Any:
+    def count(_plain: Any, splats: Any, camera: Any) -> Any:
         return ranged("count", splats, lambda r: modes.count(splats, camera, r))
 
-    def ellipsoids(_render: Any, splats: Any, camera: Any) -> Any:
+    def ellipsoids(_plain: Any, splats: Any, camera: Any) -> Any:
         from splatting import ellipsoids
 
         return ellipsoids.draw(splats, camera, level.value)
@@ -106,17 +109,17 @@ def add(page: Page) -> None:
     ways = {
         "rgb": None,
         "depth": depth,
-        "alpha": lambda render, splats, camera: modes.alpha(render(splats, camera)),
+        "alpha": lambda plain, splats, camera: modes.alpha(plain(splats, camera)),
         "count": count,
         "contribution": contribution,
         "ellipsoids": ellipsoids,
     }
 
     def command(what: modes.What) -> str:
-        words = ["render", page.source, "-o", "film.mp4"]
-        words += ["--what", what] if what != "rgb" else []
-        words += ["--level", f"{level.value:g}"] if what == "ellipsoids" else []
-        return twin_html(*words)
+        surface = level.value if what == "ellipsoids" else DEFAULT_LEVEL
+        film, scene = Path("film.mp4"), Path(page.scene_option) if page.scene_option else None
+        shown = Path(page.source or "RUN")
+        return panel_html(render.Command(shown, film, what=what, level=surface, scene=scene))
 
     def choose(_event: object = None) -> None:
         what = NAMES[shown.value]

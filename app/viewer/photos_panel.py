@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import html
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.commands import eval as score
 from app.contact_sheet import HEAT, LARGEST_ERROR
-from app.viewer.captions import legend_html, line_html, twin_html
+from app.viewer.captions import legend_html, line_html
 from app.viewer.frustums import MOST_SHOWN, TEST_COLOUR, TRAIN_COLOUR, Frustums
 from app.viewer.photo_split import PhotoSplit
+from app.viewer.twin import panel_html
 
 if TYPE_CHECKING:
     from app.viewer.page import Page
@@ -41,6 +44,8 @@ def add(page: Page) -> None:
     if not page.views:
         return
     gui = page.server.gui
+    scene = Path(page.scene_option) if page.scene_option else None
+    command = score.Command(Path(page.source or "RUN"), scene, sheet=Path("sheet.jpg"))
     with gui.add_folder("Photos"):
         number = gui.add_slider("photo", 1, len(page.views), 1, 1, hint="Stand where it was taken")
         about = gui.add_html(about_html(page.views[0], None))
@@ -67,7 +72,7 @@ def add(page: Page) -> None:
         ramp = legend_html(HEAT.tolist(), ("0", f"{LARGEST_ERROR:g} and more"))
         legend = gui.add_html(ramp, visible=False)
         hint = gui.add_html(line_html("Shown for as long as you stand at a photo."), visible=False)
-        twin = gui.add_html(twin_html("eval", page.source, "--sheet", "sheet.jpg"), visible=False)
+        twin = gui.add_html(panel_html(command), visible=False)
 
     def scored(index: int, psnr: float) -> None:
         about.content = about_html(page.views[index], psnr)

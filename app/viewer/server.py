@@ -27,6 +27,7 @@ from app.viewer.controls import add_scene_controls
 from app.viewer.page import Page, page_scale
 from app.viewer.scene_view import RenderWorker
 from app.viewer.served_page import ServedPage
+from app.viewer.shared_page import shared_page
 from app.viewer.stage import Stage
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from data.camera import Camera
     from data.scene import Scene
     from splatting.kernels import Kernel
+    from splatting.splats import Splats
 
 
 class Viewer(ServedPage):
@@ -57,6 +59,7 @@ class Viewer(ServedPage):
             import splatting
 
             render = splatting.render
+        self.title = title
         browser = client_page(kernel, antialiased) if kernel else None
         super().__init__(title, subtitle, port, host, browser)
         self._stage = Stage(render)
@@ -140,6 +143,16 @@ class Viewer(ServedPage):
         """Put splats on stage that no longer change."""
         self._stage.put(splats)
         self._wake_all()
+
+    def shared_page(self, splats: Splats) -> str:
+        """One HTML file that shows `splats` from the start of this page, without a server."""
+        browser = self._stage.browser
+        if browser is None:
+            raise ValueError("expected a viewer that was opened with a kernel")
+        scale = self._stage.scale
+        position = self._server.initial_camera.position / scale
+        caption = f"{self.title} · {splats.kernel.name} · {len(splats):,} splats"
+        return shared_page(self._server, browser, splats, position, scale, caption)
 
     def close(self) -> None:
         """End the page and its threads."""

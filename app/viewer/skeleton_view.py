@@ -183,7 +183,7 @@ def spindle(sides: int = 10) -> tuple[np.ndarray, np.ndarray]:
         np.stack([r * np.cos(angle), r * np.sin(angle), np.full(sides, z)], 1)
         for z, r in profile[1:-1]
     ]
-    points = np.concatenate([[(0.0, 0.0, 0.0)], *rings, [(0.0, 0.0, 1.0)]])
+    points = np.concatenate([np.zeros((1, 3)), *rings, np.array([(0.0, 0.0, 1.0)])])
     last = len(points) - 1
     faces = []
     for k in range(sides):

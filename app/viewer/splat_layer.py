@@ -52,7 +52,7 @@ class SplatLayer:
                 self._version = stage.version
                 self._splats = page.draws(stage.splats)
                 rgb = self._colours(position_world)
-                self._send(rgb)
+                self._send(rgb, page.changes is None)
         elif resting and np.any(position_world != self._coloured_from):
             with stage.pace.turn():
                 rgb = self._colours(position_world)
@@ -72,9 +72,9 @@ class SplatLayer:
         self._coloured_from = np.array(position_world)
         return to_bytes(colours_from(self._splats, position_world))
 
-    def _send(self, rgb: UInt8[np.ndarray, "n 3"]) -> None:
-        self._rgb, held = rgb, columns(self._splats)
-        parts = (held.centres, held.covariances, rgb, held.opacities)
+    def _send(self, rgb: UInt8[np.ndarray, "n 3"], plain: bool) -> None:
+        self._rgb, held = rgb, columns(self._splats, plain)
+        parts = (held.centres, held.shapes, rgb, held.opacities)
         with self._client.atomic():
             if len(rgb) == 0:  # a buffer without splats is none to the browser
                 self.hide()

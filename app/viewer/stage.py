@@ -125,8 +125,8 @@ class Stage:
             if filters:
                 kept = np.logical_and.reduce([keep(whole) for keep in filters])
                 shown = shown.take(kept)
-        # two runs may be on stage, each with the picture before that another thread still draws
-        self._shown = [(version, whole, kept, shown), *self._shown[:3]]
+        # two runs may be on stage, and one of them was asked for a moment ago by another thread
+        self._shown = [(version, whole, kept, shown), *self._shown[:2]]
         return shown
 
     @property

@@ -40,14 +40,24 @@ def export_command(page: Page, **options: Any) -> Any:
     """`darb3d export` of what the page shows; `options` change or add to that."""
     from app.commands import export
 
-    shown = {
-        "run_or_ply": Path(page.source or "RUN"),
-        "out": Path(f"{name_of(page)}.ply"),
-        "selection": page.edits.selection,
-        "scale": page.edits.scale,
-        "scene": Path(page.scene_option) if page.scene_option else None,
-    }
-    return export.Command(**(shown | options))
+    file = {"out": Path(f"{name_of(page)}.ply"), "scale": page.edits.scale}
+    return export.Command(_source(page), **(file | _shown(page) | options))
+
+
+def render_command(page: Page, **options: Any) -> Any:
+    """`darb3d render` of what the page shows."""
+    from app.commands import render
+
+    return render.Command(_source(page), **(_shown(page) | options))
+
+
+def _source(page: Page) -> Path:
+    return Path(page.source or "RUN")
+
+
+def _shown(page: Page) -> dict[str, Any]:
+    scene = Path(page.scene_option) if page.scene_option else None
+    return {"selection": page.edits.selection, "scene": scene}
 
 
 def name_of(page: Page) -> str:

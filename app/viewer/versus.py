@@ -5,14 +5,17 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import UInt8
 
-from app.viewer.captions import twin_html, write_labels
+from app.commands import view
+from app.viewer.captions import write_labels
 from app.viewer.scene_view import to_uint8
 from app.viewer.stage import Picture
+from app.viewer.twin import panel_html
 
 if TYPE_CHECKING:
     from app.viewer.page import Page
@@ -138,7 +141,7 @@ def add(page: Page) -> None:
         )
         edge = gui.add_slider("wipe", 0, 100, 1, 50, visible=False)
         gui.add_html(table_html(first, second))
-        gui.add_html(twin_html("view", first.source, second.source))
+        gui.add_html(panel_html(view.Command(Path(first.source), (Path(second.source),))))
     page.stage.layout = versus
     page.stage.overlays["versus"] = versus.label
 

@@ -6,24 +6,15 @@ Needs Chromium; without it these tests are skipped, or fail when DARB3D_REQUIRE_
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import chromium, seen, settle, until
+from browsing import chromium, seen, until
 
-import data
-import splatting
 from app.__main__ import main
-from app.viewer import Viewer
-from app.viewer.cameras import camera_from_pose
-from splatting.export import load_ply, save_ply
+from splatting.export import load_ply
 from splatting.selection import Selection, kept
-
-SAMPLE = Path(data.__file__).parent / "samples" / "synth_splats"
-ORIGIN = (100.0, -20.0, 3.0)
-"""Where the model has the zero of the splats: the box must be in its coordinates."""
 
 
 @pytest.fixture(scope="module")
@@ -34,73 +25,19 @@ def browser():
 
 @pytest.fixture(scope="module")
 def splats():
-    """The known scene with one splat in the air."""
-    known = load_ply(SAMPLE / "gt_splats.ply")
-    means, logits = known.means.copy(), known.logit_opacities.copy()
-    means[0], logits[0] = (0.5, 0.4, 1.0), -0.1
-    return replace(known, means=means, logit_opacities=logits, origin_world=ORIGIN)
+    return known_splats()
 
 
 @pytest.fixture(scope="module")
 def viewer(splats, tmp_path_factory):
-    source = tmp_path_factory.mktemp("a run") / "known.ply"
-    save_ply(source, splats)
-    shown = Viewer("known", "gaussian", port=0, source=str(source))
-    shown.show_finished(splats, replace(data.load_scene(SAMPLE), origin_world=ORIGIN))
-    yield shown
-    shown.close()
+    with known_viewer(splats, tmp_path_factory.mktemp("a run") / "known.ply") as shown:
+        yield shown
 
 
 @pytest.fixture(scope="module")
 def page(browser, viewer):
-    opened = browser.new_page(viewport={"width": 1100, "height": 700})
-    opened.goto(viewer.address)
-    opened.wait_for_selector("canvas", timeout=60_000)
-    opened.get_by_role("tab", name="Edit").click()
-    yield opened
-    opened.close()
-
-
-def client(viewer):
-    return next(iter(viewer.clients().values()))
-
-
-def shows(viewer, page, splats) -> bool:
-    """Whether the page comes to show these splats and no others."""
-    return settle(viewer, page, 0.01, render=splatting.render, splats=splats) < 0.01
-
-
-def on_screen(viewer, page, xyz) -> np.ndarray:
-    """Where a point of the scene is on the screen, in pixels."""
-    box = page.locator("canvas").first.bounding_box()
-    view = client(viewer).camera
-    size = round(box["width"]), round(box["height"])
-    camera = camera_from_pose(view.wxyz, view.position, view.fov, *size)
-    at = camera.K @ (camera.cam_from_world[:3, :3] @ xyz + camera.cam_from_world[:3, 3])
-    return at[:2] / at[2] + [box["x"], box["y"]]
-
-
-def drag(page, start, end) -> None:
-    page.mouse.move(*start)
-    page.mouse.move(*(start + 1))
-    page.mouse.down()
-    page.mouse.move(*end, steps=8)
-    page.mouse.up()
-
-
-def slider(page, label: str):
-    """The box with the number beside a slider."""
-    beside = "xpath=ancestor::*[.//input[@type='text']][1]//input[@type='text']"
-    return page.get_by_text(label, exact=True).locator(beside)
-
-
-def is_pink(rgb) -> bool:
-    """Whether this is the colour of a mark."""
-    return bool(rgb[0] > rgb[1] + 0.15 and rgb[2] > rgb[1])
-
-
-def twin_texts(page) -> list[str]:
-    return page.locator("code.d3-twin:visible").all_inner_texts()
+    with opened(browser, viewer, "Edit") as shown:
+        yield shown
 
 
 def test_the_crop_box_is_switched_typed_dragged_and_reset(viewer, page, splats):

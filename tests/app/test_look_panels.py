@@ -5,6 +5,9 @@ Needs Chromium; without it these tests are skipped, or fail when DARB3D_REQUIRE_
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from browsing import choose, chromium, press, seen, sky, type_number, until
@@ -216,7 +219,7 @@ def test_each_mode_draws_what_it_says_and_shows_its_command(real, real_page, sce
     for name, (what, expected) in ways.items():
         choose(real_page, "show", name)
         assert comes_to(real, real_page, expected), name
-        command = real_page.get_by_text(f"darb3d render runs/cloud -o film.mp4 --what {what}")
+        command = real_page.get_by_text(f"darb3d render runs/cloud --out film.mp4 --what {what}")
         assert command.is_visible()
     type_number(real_page, "level", 0.6)
     assert comes_to(real, real_page, lambda c: ellipsoids.draw(splats, c, 0.6).rgb)
@@ -300,6 +303,53 @@ def test_two_runs_are_drawn_by_one_camera_side_by_side_and_with_a_wipe(browser, 
         choose(page, "both", "side by side")
         choose(page, "show", "depth")
         page.get_by_text("--what depth").wait_for(timeout=10_000)
+    finally:
+        next(opened, None)
+        shown.close()
+
+
+@pytest.mark.parametrize("size", [1.0, 2000.0, 0.01])
+def test_a_wall_hides_the_points_behind_it_at_any_size_of_scene(browser, scene, size):
+    """Red ones stand before the wall and blue ones behind; then the wall moves behind both."""
+    views = []
+    for view in scene.views:
+        pose = view.camera.cam_from_world.copy()
+        pose[:3, 3] *= size
+        views.append(replace(view, camera=replace(view.camera, cam_from_world=pose)))
+    spread = np.random.default_rng(0).uniform(-1, 1, (400, 3)) * [1.0, 1.0, 0.1]
+    toward = views[1].camera.position_world / size / 4.0  # of the first photo: where one starts
+    across = [spread + toward, spread - toward]
+    colours = np.repeat(np.array([[255, 0, 0], [0, 0, 255]], np.uint8), 400, axis=0)
+    points = PointCloud(size * np.concatenate(across), colours)
+    wall = [4.0]
+
+    def render(_splats, camera):
+        shape = camera.height, camera.width
+        return SimpleNamespace(
+            rgb=np.full((*shape, 3), 0.5),
+            alpha=np.ones(shape),
+            depth=np.full(shape, size * wall[0]),
+        )
+
+    shown = Viewer("wall", "none", port=0, render=render)
+    shown.show_scene(replace(scene, views=tuple(views), points=points))
+    shown.show_splats("any")
+    opened = open_page(browser, shown)
+    page = next(opened)
+
+    def seen_of(channel: int) -> float:
+        image = seen(page)
+        half = image[:, image.shape[1] // 2 :]
+        return float(np.mean((half[..., channel] > 0.6) & (half[..., 2 - channel] < 0.3)))
+
+    try:
+        choose(page, "points", "among the splats")
+        type_number(page, "size", 4)
+        assert until(lambda: seen_of(0) > 1e-3), "red stands before the wall"
+        assert seen_of(2) == 0, "blue stands behind it"
+        wall[0] = 8.0
+        shown.show_splats("any")
+        assert until(lambda: seen_of(2) > 1e-3)
     finally:
         next(opened, None)
         shown.close()
