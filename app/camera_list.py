@@ -34,7 +34,7 @@ def write_camera_list(path: Path, scene: Scene) -> None:
     """The file appears whole or not at all."""
     import json
 
-    from app.runs import replacing
+    from data.whole_files import replacing
 
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(camera_list(scene)) + "\n", encoding="utf-8")

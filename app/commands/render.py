@@ -13,6 +13,7 @@ from data.errors import UserError
 if TYPE_CHECKING:
     from data.camera import Camera
     from data.scene import Scene
+    from splatting.splats import Splats
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Command:
         splats = loaded.splats
         if scene is not None:
             splats = with_origin(splats, scene.origin_world)
-        cameras = [self._resized(camera) for camera in self._cameras(scene)]
+        cameras = [self._resized(camera) for camera in self._cameras(scene, splats)]
 
         def depth_of(drawn: RenderOutput) -> np.ndarray:
             solid = drawn.alpha > 0.5
@@ -89,11 +90,11 @@ class Command:
         console.print(f"wrote {self.out}: {len(cameras)} frames of {size}")
         return 0
 
-    def _cameras(self, scene: Scene | None) -> list[Camera]:
+    def _cameras(self, scene: Scene | None, splats: Splats) -> list[Camera]:
         from splatting import camera_paths
 
         if self.path.endswith(".json"):
-            return camera_paths.from_json(Path(self.path))
+            return camera_paths.from_json(Path(self.path), origin_world=splats.origin_world)
         if self.path not in ("around", "through", "test"):
             raise UserError(f"--path: expected around, through, test or a .json, found {self.path}")
         if scene is None:
