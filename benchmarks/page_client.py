@@ -5,6 +5,7 @@ It comes by the printed address, keeps the cookie, and speaks viser's protocol o
 
 from __future__ import annotations
 
+import socket
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -69,6 +70,7 @@ class PageClient:
             open_timeout=60,
         )
         self._unpack = zstandard.ZstdDecompressor()
+        self._widgets: dict[str, str] = {}
         self.seat = seat or Seat()
         self.move(self.seat)
 
@@ -81,6 +83,10 @@ class PageClient:
     def close(self) -> None:
         """As a tab that is closed."""
         self._socket.close()
+
+    def kill(self) -> None:
+        """As a browser that is killed: the connection breaks without a word."""
+        self._socket.socket.shutdown(socket.SHUT_RDWR)
 
     def send(self, kind: str, **fields: Any) -> None:
         """One message of viser's."""
@@ -117,7 +123,18 @@ class PageClient:
             assert isinstance(data, bytes)
             length = int.from_bytes(data[8:16], "little")
             packed = self._unpack.decompress(data[16 : 16 + length])
-            yield from msgspec.msgpack.decode(packed)["messages"]
+            messages = msgspec.msgpack.decode(packed)["messages"]
+            for message in messages:
+                label = (message.get("props") or message.get("updates") or {}).get("label")
+                if label and "uuid" in message:
+                    self._widgets[label] = message["uuid"]
+            yield from messages
+
+    def set(self, label: str, value: Any = True, seconds: float = 60.0) -> None:
+        """Move the slider, or press the button, of that label, once it is there."""
+        if label not in self._widgets:
+            any(label in self._widgets for _ in self.messages(seconds))
+        self.send("GuiUpdateMessage", uuid=self._widgets[label], updates={"value": value})
 
     def picture(self, seconds: float = 60.0) -> bytes:
         """The next picture's JPEG; TimeoutError when none comes."""

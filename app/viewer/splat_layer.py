@@ -52,7 +52,7 @@ class SplatLayer:
                 self._version = stage.version
                 self._splats = page.draws(stage.splats)
                 rgb = self._colours(position_world)
-                self._send(rgb)
+                self._send(rgb, page.changes is None)
         elif resting and np.any(position_world != self._coloured_from):
             with stage.pace.turn():
                 rgb = self._colours(position_world)
@@ -72,19 +72,19 @@ class SplatLayer:
         self._coloured_from = np.array(position_world)
         return to_bytes(colours_from(self._splats, position_world))
 
-    def _send(self, rgb: UInt8[np.ndarray, "n 3"]) -> None:
-        self._rgb, held = rgb, columns(self._splats)
-        parts = (held.centres, held.covariances, rgb, held.opacities)
+    def _send(self, rgb: UInt8[np.ndarray, "n 3"], plain: bool) -> None:
+        self._rgb, held = rgb, columns(self._splats, plain)
+        parts = (held.centres, held.shapes, rgb, held.opacities)
         with self._client.atomic():
             if len(rgb) == 0:  # a buffer without splats is none to the browser
                 self.hide()
             elif self._node is None:
                 self._node = self._client.scene.add_gaussian_splats(
-                    NODE, *parts, scale=1.0 / held.zoom
+                    NODE, *parts, scale=self._stage.scale / held.zoom
                 )
             else:
                 self._node.set_gaussians(*parts)
-                self._node.scale = 1.0 / held.zoom
+                self._node.scale = self._stage.scale / held.zoom
             self._client.scene.set_background_image(BLACK, format="png")
         self._sent()
 
