@@ -35,7 +35,7 @@ def write_camera_list(path: Path, scene: Scene, scale: float = 1.0) -> None:
     """The file appears whole or not at all."""
     import json
 
-    from app.runs import replacing
+    from data.whole_files import replacing
 
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(camera_list(scene, scale)) + "\n", encoding="utf-8")

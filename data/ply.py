@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from data.errors import UserError
+from data.whole_files import replacing
 
 _BLOCK = 4096
 """Rows that stay in the cache while their fields are copied."""
@@ -72,17 +72,8 @@ def write_vertices(
             rows[name][start : start + _BLOCK] = column[start : start + _BLOCK]
     element = plyfile.PlyElement.describe(rows, "vertex")
     file = plyfile.PlyData([element], byte_order="<", comments=list(comments))
-    handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            file.write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(draft, 0o666 & ~_umask())
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
+    with replacing(path) as draft, open(draft, "wb") as stream:
+        file.write(stream)
 
 
 def _check_header(path: Path) -> None:
@@ -103,10 +94,3 @@ def _check_header(path: Path) -> None:
             f"{path}: expected {int(count.group(1))} vertices, found a file of {size} bytes; it is "
             "cut short, write or download it again"
         )
-
-
-def _umask() -> int:
-    """The process's umask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

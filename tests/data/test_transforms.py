@@ -68,7 +68,9 @@ def test_names_of_either_side_are_heeded(tmp_path):
     write(
         tmp_path, train_filenames=["images/0.png", "images/1.png"], test_filenames=["images/2.png"]
     )
-    assert [view.name for view in load_scene(tmp_path).test] == ["images/2.png"]
+    scene = load_scene(tmp_path)
+    assert [view.name for view in scene.test] == ["images/2.png"]
+    assert scene.split == "1 of 3 photos are held out: as transforms.json says"
 
 
 def test_points_of_a_cloud_beside_it(tmp_path):
