@@ -198,6 +198,22 @@ def test_predictions_of_any_length_are_in_the_units_of_the_tracks() -> None:
         assert np.nanmean(np.abs(found.xy - (100 * xy + 7))) < 0.3 * size
 
 
+@pytest.mark.parametrize("option", ["both", "canonical"])
+def test_a_shift_of_all_depths_does_not_make_the_animal_larger(option) -> None:
+    """It did: depth and nearness grew together, and the radii with them without end."""
+    model = lifter(OPTIONS[option])
+    inputs = doubled(collate([prepare(*tracks())]))
+    before = model(inputs)
+    with torch.no_grad():
+        model.frame_head.bias[0] += 50.0
+        model.clip_head.bias[3] += 50.0
+    after = model(inputs)
+    torch.testing.assert_close(after.xyz[..., 2], before.xyz[..., 2], rtol=1e-6, atol=1e-6)
+    assert (after.nearness <= 0.5).all()
+    if option == "both":
+        assert abs(after.xyz[..., 2].mean().item()) < 1e-9
+
+
 def test_wrong_configurations_are_refused() -> None:
     for change, message in (
         ({"backbone": replace(BACKBONE, depth=3)}, "even number"),
