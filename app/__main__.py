@@ -27,6 +27,9 @@ COMMANDS = {
     "doctor": "say what is installed, what is missing and what it would give",
 }
 
+SECOND_WORDS = {"fit": ("lifter",)}
+"""Words after a command that have a file of commands of their own."""
+
 HELP = """\
 usage: darb3d COMMAND [OPTIONS]
 
@@ -87,8 +90,8 @@ def _run_command(name: str, options: list[str]) -> int:
 
     import tyro
 
-    if options[:1] == ["lifter"] and name == "fit":
-        name, options = "fit lifter", options[1:]
+    if options and options[0] in SECOND_WORDS.get(name, ()):
+        name, options = f"{name} {options[0]}", options[1:]
     module = import_module(f"app.commands.{name.replace(' ', '_').replace('-', '_')}")
     if name == "train":
         options = _with_value(options, "--resume", "newest")
