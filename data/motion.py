@@ -105,6 +105,11 @@ class Motion:
         return np.linalg.norm(self.xy_reprojected - self.xy, axis=2)
 
 
+def rounded_fps(fps: float) -> float:
+    """The whole number next to it where they differ by the digits that a frame time lost."""
+    return float(round(fps)) if abs(fps - round(fps)) < 3e-4 * fps else fps
+
+
 def _numbers(name: str, array: np.ndarray) -> np.ndarray:
     array = np.asarray(array)
     if array.dtype.kind not in "fiu":

@@ -15,7 +15,8 @@ from data import flat_photos
 from data.archives import is_archive, unpacked
 from data.camera import Camera
 from data.clouds import PointCloud
-from data.errors import UserError
+from data.colmap import BENT
+from data.errors import UserError, printable
 from data.images import (
     area_average,
     photo_size,
@@ -128,6 +129,13 @@ class Scene:
     origin_world: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Where the model has the zero of this scene: not 0 for georeferenced models, whose
     coordinates would not fit into float32."""
+    rule: str = "every 8th of the sorted names"
+    """By which views are held out."""
+
+    @property
+    def split(self) -> str:
+        """How many views are held out, and by which rule, for whoever reads a score."""
+        return f"{len(self.test)} of {len(self.views)} photos are held out: {self.rule}"
 
     @property
     def train(self) -> tuple[View, ...]:
@@ -189,18 +197,16 @@ def load_scene(
     sparse, notes = find_model(model or path)
     notes.extend(sparse.notes)
     images = {image.name: image for image in sparse.images}
-    files, shrunk = find_photos(path, list(images), data_factor)
-    if missing := len(images) - len(files):
-        notes.append(f"{missing} of {len(images)} registered photos are not on disk")
-    if shrunk > 1:
-        folder = next(iter(files.values())).parent
-        notes.append(f"photos are taken from {folder.name}/, where they are shrunk already")
+    bent = sparse.path.is_relative_to(path / BENT)
+    files, shrunk, of_photos = find_photos(path, list(images), data_factor, bent)
+    notes.extend(of_photos)
     if len(files) == 1:
         raise UserError(
             f"{path}: found one photo ({next(iter(files))}); expected at least two that the model "
             "registers, as depth comes from parallax"
         )
-    masks = find_masks(path, files)
+    masks, of_masks = find_masks(path, files)
+    notes.extend(of_masks)
     views, with_alpha = [], 0
     splits = any(image.split for image in sparse.images)
     for index, name in enumerate(sorted(files)):
@@ -215,9 +221,10 @@ def load_scene(
         camera = _shrunk(camera, data_factor // shrunk, name)
         split = "test" if held_out and not train_on_all else "train"
         seen = sparse.seen_by.get(image.image_id)
-        mask = masks.get(name)
+        mask = path / image.mask if image.mask else masks.get(name)
         means = alpha if has_alpha else None
-        views.append(View(name, camera, files[name], split, lens, seen, mask, invert_masks, means))
+        shown, file = printable(name), files[name]
+        views.append(View(shown, camera, file, split, lens, seen, mask, invert_masks, means))
     if with_alpha:
         notes.append(f"{with_alpha} photos have an alpha channel: {_ALPHA_MEANS[alpha]}")
     if warped := Counter(view.lens.model.name for view in views if view.lens):
@@ -225,7 +232,8 @@ def load_scene(
         notes.append(f"photos are undistorted as COLMAP does: {listed}")
         flat_photos.tidy()
     name = source.stem if is_archive(source) else path.resolve().name
-    scene = Scene(name, path, tuple(views), sparse.points, tuple(notes))
+    rule = f"as {sparse.path.name} says" if splits else Scene.rule
+    scene = Scene(name, path, tuple(views), sparse.points, tuple(notes), rule=rule)
     return with_points(recentred(with_masks(scene)))
 
 
@@ -238,7 +246,7 @@ def inner_split(scene: Scene) -> Scene:
         replace(view, split="train" if index % HOLD_OUT_EVERY else "test")
         for index, view in enumerate(scene.train)
     )
-    return replace(scene, views=views)
+    return replace(scene, views=views, rule="every 8th of the training photos")
 
 
 def _lens_of_file(path: Path, lens: Lens) -> tuple[Lens, bool]:

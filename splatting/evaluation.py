@@ -6,11 +6,20 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from jaxtyping import Float32
 
 from data.scene import View
 from splatting import metrics
 from splatting.rasterization import render
 from splatting.splats import Splats
+
+CONVENTIONS = {
+    "psnr": "float render clamped to 0..1, whole photo (masked: what counts), mean over photos",
+    "ssim": "11 taps, sigma 1.5, zeros beyond the border",
+    "lpips": "AlexNet 0.1",
+    "colours": "sRGB as in the file, no fit of exposure or white balance, black background",
+}
+"""How the scores are taken: none compares with one that is taken otherwise."""
 
 
 def evaluate(
@@ -34,14 +43,14 @@ def evaluate(
         rgb = render(splats, view.camera, background, device=device).rgb
         if on_image is not None:
             on_image(view, rgb)
-        share = 1.0
-        if (kept := view.kept()) is not None:
-            share = max(float(kept.mean()), 1e-6)
+        kept = view.kept()
+        score = masked_psnr(rgb, photo, kept)
+        if kept is not None:
             rgb = kept[..., None] * rgb + (1.0 - kept[..., None]) * photo
         images.append(
             {
                 "name": view.name,
-                "psnr": metrics.psnr(rgb, photo) + 10.0 * float(np.log10(share)),
+                "psnr": score,
                 "ssim": metrics.ssim(rgb, photo),
                 "lpips": metrics.lpips(rgb, photo) if perceptual else None,
             }
@@ -52,6 +61,19 @@ def evaluate(
         "kernel": splats.kernel.name,
         "images": images,
     }
+
+
+def masked_psnr(
+    rgb: Float32[np.ndarray, "h w 3"],
+    photo: Float32[np.ndarray, "h w 3"],
+    kept: Float32[np.ndarray, "h w"] | None,
+) -> float:
+    """PSNR over what counts of the photo (`View.kept`), in dB."""
+    if kept is None:
+        return metrics.psnr(rgb, photo)
+    share = max(float(kept.mean()), 1e-6)
+    filled = kept[..., None] * rgb + (1.0 - kept[..., None]) * photo
+    return metrics.psnr(filled, photo) + 10.0 * float(np.log10(share))
 
 
 def _mean(images: list[dict[str, Any]], name: str) -> float | None:

@@ -62,6 +62,20 @@ def with_origin(splats: Splats, origin_world: tuple[float, float, float]) -> Spl
     return replace(splats, means=means, origin_world=origin_world)
 
 
+def scaled(splats: Splats, factor: float) -> Splats:
+    """The same splats in a world `factor` times as large, about the zero of the model.
+
+    Harmonics stay as they are: they ask for directions alone, and those do not change.
+    """
+    x, y, z = (factor * value for value in splats.origin_world)
+    return replace(
+        splats,
+        means=splats.means * np.float32(factor),
+        log_scales=splats.log_scales + np.float32(np.log(factor)),
+        origin_world=(x, y, z),
+    )
+
+
 PARAMETERS = tuple(
     field.name
     for field in fields(Splats)
@@ -98,7 +112,8 @@ def from_points(
     distances, _ = nearest(xyz, xyz, neighbours)
     spacing = np.sqrt(np.mean(distances[:, 1:] ** 2, axis=1)) if neighbours > 1 else np.ones(n)
     # duplicates have no spacing and strays have too much: both would never recover
-    spacing = np.clip(spacing, np.median(spacing) * 1e-2, np.quantile(spacing, 0.99))
+    apart = spacing[spacing > 0] if spacing.any() else np.ones(1)
+    spacing = np.clip(spacing, np.median(apart) * 1e-2, np.quantile(apart, 0.99))
     rgb = np.full((n, 3), 0.5) if points.rgb is None else points.rgb / 255.0
     quats = np.zeros((n, 4), np.float32)
     quats[:, 0] = 1.0

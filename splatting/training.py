@@ -26,7 +26,7 @@ from splatting.cpu.threads import set_threads
 from splatting.photos import Photos, Sample
 from splatting.sparse_depth import SparseDepth
 from splatting.splats import Splats
-from splatting.training_state import TrainingState, initial_state, progress
+from splatting.training_state import TrainingState, check_scene, initial_state, progress
 from splatting.warm_up import warm_up
 
 Report = Callable[[int, dict[str, Any]], Any]
@@ -77,6 +77,7 @@ def train(
 ) -> TrainResult:
     """Train on `scene.train` and return the splats; `state` continues an earlier training, and
     decoded photos take at most `cache_bytes`. `clock` gives the seconds that `minutes` count.
+    UserError for a state of other photos.
 
     `report(step, values)` sees loss, psnr (running, training views), splats, progress, seconds,
     steps_per_second and `live`, the current Splats, which another thread may draw.
@@ -85,6 +86,7 @@ def train(
         raise UserError("expected --steps or --minutes, found both; give one of them")
     set_threads(config.threads)
     state = state or initial_state(scene, config)
+    check_scene(state, scene)
     if config.drop is None:
         config = replace(config, drop=dropout.share_for(len(scene.train)))
     depths = SparseDepth.of(scene) if config.depth_weight else None
@@ -231,10 +233,15 @@ def _mean_square_error(
 
 
 def refine(state: TrainingState, config: TrainConfig) -> None:
-    """One round of density control, by the configured strategy."""
+    """One round of density control, by the configured strategy; UserError if no splat is left."""
     state.average = None  # its rows were those of other splats
     state.splats = densification.cap_opacity(state.splats)
     faint = densification.too_faint(state.splats, config.least_opacity)
+    if faint.all():
+        raise UserError(
+            f"step {state.step}: expected splats that show something, found that all have faded: "
+            "are the photos empty, or their masks the wrong way round (--invert-masks, --alpha)?"
+        )
     if config.strategy == "mcmc":
         _move_and_grow(state, config, faint)
     else:
@@ -283,15 +290,19 @@ def _rates(config: TrainConfig, done: float, radius: float) -> dict[str, float]:
 def _adam_step(
     state: TrainingState, gradients: pipeline.Gradients, rates: dict[str, float]
 ) -> None:
-    n, v = len(state.splats), len(gradients.visible)
     bias1, bias2 = adam.bias(state.step)
     adam.adam(
-        tuple(getattr(state.splats, name).reshape(n, -1) for name in rates),
-        tuple(state.moments[name][0].reshape(n, -1) for name in rates),
-        tuple(state.moments[name][1].reshape(n, -1) for name in rates),
-        tuple(getattr(gradients, name).reshape(v, -1) for name in rates),
+        tuple(_rows(getattr(state.splats, name)) for name in rates),
+        tuple(_rows(state.moments[name][0]) for name in rates),
+        tuple(_rows(state.moments[name][1]) for name in rates),
+        tuple(_rows(getattr(gradients, name)) for name in rates),
         gradients.visible,
         np.array(list(rates.values()), np.float32),
         bias1,
         bias2,
     )
+
+
+def _rows(array: np.ndarray) -> np.ndarray:
+    """One row a splat; there may be none, when a photo sees no splat."""
+    return array.reshape(len(array), math.prod(array.shape[1:]))

@@ -57,6 +57,9 @@ class Command:
     """Leave after training instead of serving the page."""
     port: int | None = None
     """Port of the page; by default the next free one from 8080."""
+    host: str = "127.0.0.1"
+    """Address of this machine to serve the page on; 0.0.0.0 for all of them. Who can reach it needs
+    the token too, which stands in the address that is printed."""
     antialiased: bool = False
     """Keep the paint of splats smaller than a pixel, for views from afar (Mip-Splatting)."""
     exposure: bool = False
@@ -93,18 +96,20 @@ class Command:
         config, resumed = resolve(self), None
         if self.resume is not None:
             endless = self.minutes is None and self.steps is None
-            resumed = find(self.resume, config, self.out)
+            resumed = find(self.resume, config, self.out, endless)
             defaults = resolve(Command(self.scene))
             config = continued(resumed, config, defaults, endless)
         console = Console(highlight=False, markup=False, soft_wrap=True)
         if resumed is not None:
             return self._train(resumed, config, console, resumed=True)
-        check(self.scene)
+        if note := check(self.scene):
+            console.print(note)
         run = RunFolder.create(name_of(self.scene), kernels.get(self.kernel).name, self.out)
         try:
             return self._train(run, config, console, resumed=False)
         except BaseException:
-            run.discard()
+            if not run.discard() and not run.splats_path.exists():
+                self._say_how_to_go_on(run, console, "cameras are kept")
             raise
 
     def _train(self, run: RunFolder, config: RunConfig, console: Console, resumed: bool) -> int:
@@ -113,6 +118,7 @@ class Command:
         from app.memory import plan
         from app.resuming import load_state
         from data.images import read_photo
+        from splatting.training_state import check_scene
 
         missing = cameras.are_missing(self.scene)
         if missing and not (run.sfm_path / "sparse" / "0").is_dir():
@@ -134,11 +140,13 @@ class Command:
             read_photo(view.image_path)
         viewer = None
         if not self.no_viewer:
-            viewer = training_run.open_viewer(scene, self.kernel, self.port, console)
+            viewer = training_run.open_viewer(scene, config, self.host, self.port, console)
         try:
             state = None
             if resumed:
                 state, note = load_state(run)
+                if state is not None:
+                    check_scene(state, scene)
                 console.print(f"{note}resuming {run.path} at step {state.step if state else 0}")
                 run.forget_after(state.step if state else 0)
             run.write_config(config)
@@ -173,13 +181,16 @@ class Command:
         console.print(f"go on with: darb3d train {self.scene} --resume {run.path}")
 
 
-def check(source: Path) -> None:
-    """UserError for a source that no training can come of, before a run folder is made for it."""
+def check(source: Path) -> str:
+    """UserError for a source that no training can come of, before a run folder is made for it; what
+    to say of one that is doubtful."""
     from app import cameras
     from data.reconstruction import find_model
 
-    if not cameras.are_missing(source):
-        find_model(cameras.folder_of(source))
+    if cameras.are_missing(source):
+        return cameras.check_photos(source)
+    find_model(cameras.folder_of(source))
+    return ""
 
 
 def resolve(command: Command) -> RunConfig:
@@ -199,6 +210,8 @@ def resolve(command: Command) -> RunConfig:
         raise UserError(f"--minutes: expected a time above 0, found {command.minutes}")
     if not 0 <= command.depth_weight < float("inf"):
         raise UserError(f"--depth-weight: expected 0 or more, found {command.depth_weight}")
+    if command.init is not None and not command.init.exists():
+        raise UserError(f"--init {command.init}: expected a run or a file of splats, found nothing")
     if command.cache_gb is not None and not command.cache_gb >= 0:
         raise UserError(f"--cache-gb: expected 0 or more, found {command.cache_gb}")
     if not command.save_every > 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,18 @@ def test_a_full_disk_is_one_line_and_2(capsys) -> None:
     assert guarded(raising(OSError(errno.ENOSPC, "No space left on device", "a.ply"))) == 2
     line = capsys.readouterr().err
     assert line.startswith("error: a.ply: expected room on the disk") and "--resume" in line
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.EIO, errno.ENAMETOOLONG])
+def test_what_a_file_system_refuses_is_one_line_and_2(number, capsys) -> None:
+    assert guarded(raising(OSError(number, os.strerror(number), "scene/images"))) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: scene/images: expected") and os.strerror(number) in error
+
+
+def test_memory_that_is_not_there_is_one_line_and_2(capsys) -> None:
+    assert guarded(raising(MemoryError("Unable to allocate 9 GiB"))) == 2
+    assert "--data-factor" in capsys.readouterr().err
 
 
 def test_ctrl_c_is_130_and_silent(capsys) -> None:
