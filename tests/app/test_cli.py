@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.__main__ import COMMANDS, main
+from app.__main__ import COMMANDS, SECOND_WORDS, main
 from app.commands import doctor
 from app.errors import guarded
 from data.errors import UserError
@@ -17,13 +17,21 @@ from data.errors import UserError
 def test_help_lists_every_command_with_one_line_each(capsys) -> None:
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    assert all(f"  {name:<8} {what}\n" in text for name, what in COMMANDS.items())
+    assert all(f"  {name:<12} {what}\n" in text for name, what in COMMANDS.items())
     assert "darb3d train SCENE" in text
 
 
 def test_every_file_of_commands_is_listed() -> None:
     files = {path.stem for path in Path(doctor.__file__).parent.glob("*.py")}
-    assert files - {"__init__"} == set(COMMANDS)
+    words = {f"{name}-{word}" for name, words in SECOND_WORDS.items() for word in words}
+    assert files - {"__init__"} == {name.replace("-", "_") for name in {*COMMANDS, *words}}
+
+
+def test_a_second_word_has_its_own_options(capsys) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["fit", "lifter", "--help"])
+    text = capsys.readouterr().out
+    assert stopped.value.code == 0 and "usage: darb3d fit lifter" in text and "--protocol" in text
 
 
 @pytest.mark.parametrize("name", COMMANDS)
