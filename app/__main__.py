@@ -20,6 +20,7 @@ COMMANDS = {
     "export": "write splats for other programs: .ply, .compressed.ply, .splat, .spz, .glb",
     "mesh": "write a triangle mesh of a run",
     "fit": "train a classifier of point clouds, or a lifter of 2D keypoints (fit lifter)",
+    "lift": "lift the 2D keypoints of any animal to a 3D motion: .glb, .bvh, .csv, .h5, .npz",
     "make-motions": "write generated animals in motion, to train a lifter on",
     "adapt": "fit a trained classifier to your own classes by an adapter of a few kB",
     "forget": "make a trained classifier forget classes",
@@ -49,6 +50,7 @@ examples:
   darb3d export runs/SCENE-raised-cosine-1 -o scene.glb --bake-gaussian
   darb3d fit classifier --data CLOUDS -o model.safetensors
   darb3d adapt model.safetensors --data MY_CLOUDS --bits 4
+  darb3d lift TRACKS.h5 -o motion.glb --known-length "nose-tailbase=82mm"
   darb3d fit lifter RIGS -o lifter.safetensors --fit.minutes 180
 
 `darb3d COMMAND --help` explains the options of a command."""
