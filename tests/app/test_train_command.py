@@ -150,7 +150,7 @@ def lines_until(process: subprocess.Popen, pattern: str, seconds: float = 120) -
 def test_a_signal_stops_and_saves(darb3d, tmp_path, mini_scene, number, code):
     flags = ("--minutes", 5, "--port", 0, "--out", "run")
     process = darb3d.start("train", mini_scene, *flags, cwd=tmp_path)
-    address = lines_until(process, r"http://127\.0\.0\.1:\d+")[0]
+    address = lines_until(process, r"http://127\.0\.0\.1:\d+\S*")[0]
     with urllib.request.urlopen(address, timeout=10) as page:
         assert page.status == 200
     metrics = tmp_path / "run" / "metrics.jsonl"
@@ -168,7 +168,7 @@ def test_a_signal_stops_and_saves(darb3d, tmp_path, mini_scene, number, code):
 
 def test_view_serves_a_run_until_it_is_told_to_stop(darb3d, trained):
     process = darb3d.start("view", trained[0], "--port", 0, cwd=trained[0])
-    address = lines_until(process, r"http://127\.0\.0\.1:\d+")[0]
+    address = lines_until(process, r"http://127\.0\.0\.1:\d+\S*")[0]
     with urllib.request.urlopen(address, timeout=10) as page:
         assert b"<html" in page.read()
     process.send_signal(signal.SIGINT)
