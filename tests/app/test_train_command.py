@@ -170,7 +170,7 @@ def test_view_serves_a_run_until_it_is_told_to_stop(darb3d, trained):
     process = darb3d.start("view", trained[0], "--port", 0, cwd=trained[0])
     address = lines_until(process, r"http://127\.0\.0\.1:\d+\S*")[0]
     with urllib.request.urlopen(address, timeout=10) as page:
-        assert b"<html" in page.read()
+        assert b"<title>Darb3D" in page.read()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 0 and err == ""
