@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from browsing import chromium, until
 from known_scene import (
+    ORIGIN,
     client,
     known_splats,
     known_viewer,
@@ -97,7 +98,7 @@ def test_key_frames_are_added_ordered_and_removed_and_the_path_is_saved(viewer, 
     with page.expect_download() as download:
         press(page, "Save path")
     assert download.value.suggested_filename == "known-path.json"
-    path = from_json(Path(download.value.path()))
+    path = from_json(Path(download.value.path()), origin_world=ORIGIN)
     poses = [viewer._page.poses[index] for index in (0, 2, 1)]
     keys = [camera_from_pose(p.wxyz, p.position, p.fov_y_rad, 640, 360) for p in poses]
     assert len(path) == 12
