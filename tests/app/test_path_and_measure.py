@@ -171,16 +171,16 @@ def test_a_click_finds_the_point_that_the_exact_render_has_there(viewer, splats)
     drawn = splatting.render(splats, camera)
     position, rotation = camera.position_world, camera.cam_from_world[:3, :3].T
     checked = 0
-    for row in range(100, 200, 12):
-        for column in range(60, 260, 20):
-            ray = np.linalg.inv(camera.K) @ [column + 0.5, row + 0.5, 1.0]
+    for v in range(100, 200, 12):
+        for u in range(60, 260, 20):
+            ray = np.linalg.inv(camera.K) @ [u + 0.5, v + 0.5, 1.0]
             point, alpha = point_under(
                 splatting.render, splats, position, rotation @ ray, camera.K[1, 1]
             )
-            if drawn.alpha[row, column] < LEAST_ALPHA - 0.1:
+            if drawn.alpha[v, u] < LEAST_ALPHA - 0.1:
                 assert point is None and alpha < LEAST_ALPHA
-            elif drawn.alpha[row, column] > 0.9:
-                depth = drawn.depth[row, column] / drawn.alpha[row, column]
+            elif drawn.alpha[v, u] > 0.9:
+                depth = drawn.depth[v, u] / drawn.alpha[v, u]
                 expected = position + depth * (rotation @ ray)
                 assert np.linalg.norm(point - expected) < 0.03 * depth
                 checked += 1
