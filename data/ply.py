@@ -20,7 +20,8 @@ def read_vertices(path: str | Path) -> tuple[dict[str, np.ndarray], tuple[str, .
     """The scalar vertex properties of a PLY file (name -> n values) and its header comments.
 
     Values come as stored, NaN included, and side by side in memory: who wants many properties takes
-    them a block of rows at a time, not one after the other. Raises `UserError` for a missing, foreign or broken file.
+    them a block of rows at a time, not one after the other. Raises `UserError` for a missing,
+    foreign or broken file.
     """
     path = Path(path)
     _check_header(path)
