@@ -12,7 +12,7 @@ import numpy as np
 from data.keypoints import Keypoints2D
 from lifting.cameras import look_from, view_of
 from lifting.motions import random_motion
-from lifting.rigs import random_rig
+from lifting.random_rigs import random_rig
 from tests.data import keypoint_files as files
 
 FOLDER = Path(__file__).parents[1] / "data" / "samples" / "keypoints"

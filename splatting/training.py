@@ -18,12 +18,13 @@ from jaxtyping import Float32
 
 from data.errors import UserError
 from data.scene import Scene
-from splatting import densification, dropout, mcmc, sparsity
+from splatting import dropout, mcmc, sparsity
 from splatting.averaging import EVERY, Average
 from splatting.config import TrainConfig
 from splatting.cpu import adam, pipeline, ssim
 from splatting.cpu.threads import set_threads
 from splatting.photos import Photos, Sample
+from splatting.refinement import refine
 from splatting.sparse_depth import SparseDepth
 from splatting.splats import Splats
 from splatting.training_state import TrainingState, check_scene, initial_state, progress
@@ -36,10 +37,6 @@ AHEAD = 4
 """Photos that are decoded ahead of their turn where not all fit into memory."""
 MEASURE_EVERY = 10
 """Steps between two measurements of the training PSNR: one costs as much as a small stage."""
-
-
-REORDER_EVERY = 5
-"""Rounds of density control between two sortings of the splats in memory."""
 
 
 class Buffers:
@@ -230,44 +227,6 @@ def _mean_square_error(
     """Over the pixels that count; the others are equal."""
     error = float(np.mean((np.clip(shown, 0, 1) - np.clip(photo, 0, 1)) ** 2))
     return error if kept is None else error / max(float(kept.mean()), 1e-3)
-
-
-def refine(state: TrainingState, config: TrainConfig) -> None:
-    """One round of density control, by the configured strategy; UserError if no splat is left."""
-    state.average = None  # its rows were those of other splats
-    state.splats = densification.cap_opacity(state.splats)
-    faint = densification.too_faint(state.splats, config.least_opacity)
-    if faint.all():
-        raise UserError(
-            f"step {state.step}: expected splats that show something, found that all have faded: "
-            "are the photos empty, or their masks the wrong way round (--invert-masks, --alpha)?"
-        )
-    if config.strategy == "mcmc":
-        _move_and_grow(state, config, faint)
-    else:
-        _prune_and_split(state, config, faint)
-    if state.step % (REORDER_EVERY * config.refine_every) == 0:
-        state.splats, state.moments = densification.reorder(state.splats, state.moments)
-    state.statistics = densification.ScreenStatistics.empty(len(state.splats))
-
-
-def _move_and_grow(state: TrainingState, config: TrainConfig, faint: np.ndarray) -> None:
-    splats, moments = mcmc.relocate(state.splats, state.moments, faint, state.generator)
-    room = min(int(config.growth * len(splats)) + 1, config.max_splats - len(splats))
-    state.splats, state.moments = mcmc.grow(splats, moments, room, state.generator)
-
-
-def _prune_and_split(state: TrainingState, config: TrainConfig, faint: np.ndarray) -> None:
-    """Drop the faint, split the hardest pulled within the budget."""
-    pull = state.statistics.mean_pull[~faint]
-    state.splats, state.moments = densification.prune(state.splats, state.moments, ~faint)
-    n = len(state.splats)
-    room = min(int(config.growth * n) + 1, config.max_splats - n)
-    candidates = np.flatnonzero(pull > config.pull_threshold * state.splats.kernel.pull)
-    if room > 0 and len(candidates):
-        hardest = np.argsort(-pull[candidates], kind="stable")[:room]
-        chosen = np.sort(candidates[hardest])
-        state.splats, state.moments = densification.split(state.splats, state.moments, chosen)
 
 
 def _next_view(state: TrainingState, count: int) -> int:

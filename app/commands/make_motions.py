@@ -45,7 +45,7 @@ class Command:
         from rich.progress import track
 
         from lifting.motions import random_motion
-        from lifting.rigs import random_rig
+        from lifting.random_rigs import random_rig
 
         for name, least in (("rigs", 1), ("clips", 1), ("frames", 2), ("fps", 1e-3)):
             if getattr(self, name) < least:

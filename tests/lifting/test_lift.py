@@ -17,8 +17,8 @@ from lifting.lift import Lift, LiftOptions, upright
 from lifting.lifter_files import SavedLifter, load_lifter, save_lifter
 from lifting.metrics import bone_spread
 from lifting.motions import random_motion
+from lifting.random_rigs import random_rig
 from lifting.rigidity import infer_edges
-from lifting.rigs import random_rig
 
 SMALL = LifterConfig(BackboneConfig(width=16, depth=2, heads=2, head_dim=8), fourier=4)
 

@@ -17,7 +17,7 @@ from lifting.metrics import aligned_frames as aligned_frames_in_numpy
 from lifting.model import Lifter
 from lifting.motions import random_motion
 from lifting.prediction import WindowConfig, cut, predict
-from lifting.rigs import random_rig
+from lifting.random_rigs import random_rig
 
 BACKBONE = BackboneConfig(width=24, depth=4, heads=4, head_dim=6)
 SMALL = LifterConfig(BACKBONE, window=3, fourier=8)
