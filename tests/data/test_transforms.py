@@ -10,7 +10,7 @@ import pytest
 
 from data import load_scene
 from data.errors import UserError
-from data.lenses import MODELS
+from data.lens_models import MODELS
 from tests.data.model_files import photos
 
 POSE = [[1, 0, 0, 2.0], [0, 1, 0, 0], [0, 0, 1, 4.0], [0, 0, 0, 1]]
