@@ -120,7 +120,7 @@ def load_ply(path: str | Path, saturated: bool = False) -> Splats:
 def _table(rows: np.ndarray, names: list[str]) -> np.ndarray:
     """The fields of `rows` as one float32 array [n, fields]: a view where they lie side by side."""
     shape = (len(rows), len(names))
-    layout: dict[str, Any] = dict(rows.dtype.fields or {})
+    layout: Any = rows.dtype.fields
     fields = [layout[name] for name in names]
     first = fields[0][1] if fields else 0
     if fields == [(np.dtype("<f4"), first + 4 * k) for k in range(len(fields))]:
