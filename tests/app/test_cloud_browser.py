@@ -23,7 +23,7 @@ def predictor():
 @pytest.fixture(scope="module")
 def shown(predictor):
     # few points: lit balls are slow where WebGL is software
-    served = CloudPage(ball(80), "ball.ply", port=0, predictor=predictor)
+    served = CloudPage(ball(120), "ball.ply", port=0, predictor=predictor)
     yield served
     served.close()
 
@@ -31,7 +31,7 @@ def shown(predictor):
 @pytest.fixture(scope="module")
 def page(shown):
     with chromium() as browser:
-        opened = browser.new_page(viewport={"width": 800, "height": 560})
+        opened = browser.new_page(viewport={"width": 900, "height": 640})
         opened.goto(shown.address)
         opened.wait_for_selector("canvas", timeout=30_000)
         opened.get_by_text("ball.ply").first.wait_for(timeout=30_000)
@@ -39,7 +39,7 @@ def page(shown):
         opened.close()
 
 
-def differs(page, before: np.ndarray, by: float = 0.0005) -> bool:
+def differs(page, before: np.ndarray, by: float = 0.0002) -> bool:
     return bool(until(lambda: np.mean(np.abs(seen(page) - before)) > by))
 
 
