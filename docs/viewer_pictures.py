@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -115,6 +118,11 @@ def export(desk: Desk) -> None:
     desk.check("as Gaussians")
 
 
+def training(desk: Desk) -> None:
+    """The page while training runs, with its curves."""
+    desk.page.wait_for_timeout(25_000)
+
+
 def cloud(desk: Desk) -> None:
     """COLMAP's points as a cloud of their own; its y points down."""
     desk.choose("up", "-y")
@@ -142,6 +150,7 @@ PICTURES: dict[str, Callable[[Desk], None]] = {
     "measure": measure,
     "path": path,
     "export": export,
+    "training": training,
     "cloud": cloud,
     "skeleton": skeleton,
     "versus": scene,
@@ -240,7 +249,31 @@ def of_motion() -> Any:
     return MotionPage(read_motions(SAMPLES / "motion" / "dog.npz"), "dog.npz", port=0)
 
 
-ALONE: dict[str, Callable[[], Any]] = {"cloud": of_cloud, "skeleton": of_motion}
+class Training:
+    """The page of a training of the bundled scene, as `darb3d train` opens it."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        words = ["train", str(SAMPLES / "banana"), "--minutes", "2", "--out", self._folder.name]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "app", *words], stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        lines = iter(self._process.stdout)
+        self.address = next(found[0] for line in lines if (found := re.search(r"http\S+", line)))
+
+    def close(self) -> None:
+        """End the training and forget it."""
+        self._process.terminate()
+        self._process.communicate()
+        self._folder.cleanup()
+
+
+ALONE: dict[str, Callable[[], Any]] = {
+    "cloud": of_cloud,
+    "skeleton": of_motion,
+    "training": Training,
+}
 """Pictures of other things than runs."""
 
 
