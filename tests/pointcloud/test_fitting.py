@@ -9,9 +9,10 @@ import torch
 from backbones.config import BackboneConfig
 from data.errors import UserError
 from pointcloud.batches import batch_of_step, rows_of_step
-from pointcloud.classifier_files import new_transformer
+from pointcloud.classifier_files import new_model
 from pointcloud.config import FitConfig, TransformerConfig
-from pointcloud.fitting import fit, initial_state, load_fit, rate_factor, save_fit
+from pointcloud.fit_files import load_fit, save_fit
+from pointcloud.fitting import fit, initial_state, rate_factor
 from pointcloud.prediction import accuracy
 from tests.pointcloud.solids import made_clouds
 
@@ -20,7 +21,7 @@ DATA = made_clouds(("ball", "box", "rod"), 12)
 
 
 def started(config: FitConfig):
-    return initial_state(new_transformer(SMALL, 3, seed=1), config)
+    return initial_state(new_model(SMALL, 3, seed=1), config)
 
 
 def test_an_epoch_sees_every_row_once_and_the_next_in_another_order() -> None:
