@@ -14,7 +14,7 @@ from data.errors import UserError
 COMMANDS = {
     "train": "train splats on a COLMAP folder, photos or a video; watch them in the browser",
     "sfm": "find the cameras of photos or of a video",
-    "view": "show a run or a .ply in the browser",
+    "view": "show runs, splats, a cloud of points or motions in the browser",
     "eval": "score a run or a .ply on a scene's held-out photos",
     "render": "draw a run along a camera path: a film or pictures",
     "export": "write splats for other programs: .ply, .compressed.ply, .splat, .spz, .glb",
@@ -39,6 +39,7 @@ examples:
   darb3d train SCENE --kernel gaussian --data-factor 2 --minutes 10
   darb3d train PHOTOS                      a folder of photos, or a video: cameras are found first
   darb3d view runs/SCENE-raised-cosine-1   look at it again
+  darb3d view walk.bvh trot.npz            motions on one page; so is a cloud of points
   darb3d eval runs/SCENE-raised-cosine-1 --json
   darb3d render runs/SCENE-raised-cosine-1 -o film.mp4
   darb3d export runs/SCENE-raised-cosine-1 -o scene.glb --bake-gaussian

@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from data.scene import Scene
 
 
-def camera_list(scene: Scene) -> list[dict[str, Any]]:
-    """An entry for each view: name, size, focal lengths, and its pose as camera-to-world."""
+def camera_list(scene: Scene, scale: float = 1.0) -> list[dict[str, Any]]:
+    """An entry for each view: name, size, focal lengths, and its pose as camera-to-world, in a
+    world `scale` times as large."""
     found = []
     for number, view in enumerate(scene.views):
         camera = view.camera
@@ -21,7 +22,7 @@ def camera_list(scene: Scene) -> list[dict[str, Any]]:
                 "img_name": view.name,
                 "width": camera.width,
                 "height": camera.height,
-                "position": world_from_cam[:3, 3].tolist(),
+                "position": (scale * world_from_cam[:3, 3]).tolist(),
                 "rotation": world_from_cam[:3, :3].tolist(),
                 "fy": float(camera.K[1, 1]),
                 "fx": float(camera.K[0, 0]),
@@ -30,11 +31,11 @@ def camera_list(scene: Scene) -> list[dict[str, Any]]:
     return found
 
 
-def write_camera_list(path: Path, scene: Scene) -> None:
+def write_camera_list(path: Path, scene: Scene, scale: float = 1.0) -> None:
     """The file appears whole or not at all."""
     import json
 
     from app.runs import replacing
 
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(camera_list(scene)) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(camera_list(scene, scale)) + "\n", encoding="utf-8")

@@ -38,6 +38,25 @@ def are_missing(source: Path) -> bool:
     return folder.is_dir() and not has_model(folder) and bool(photos_below(folder))
 
 
+def check_photos(source: Path) -> str:
+    """UserError if a scene lies below photos that have no model: finding cameras takes long, and is
+    hardly what was meant. A note if one lies above."""
+    from data.reconstruction import scene_near
+    from data.video import is_video
+
+    if is_video(source):
+        return ""
+    folder = folder_of(source)
+    near = scene_near(folder)
+    if near is None:
+        return ""
+    if near == folder.parent:
+        return f"cameras of these photos are known in {near}: to take those, name that folder"
+    raise UserError(
+        f"{source}: expected photos or one scene, found the scene {near} in it; name that folder"
+    )
+
+
 def folder_of(source: Path) -> Path:
     """`source`, or what it unpacks to."""
     from data.archives import is_archive, unpacked
@@ -57,10 +76,15 @@ def find(
 
     Continues what stands in `out`. Raises UserError, or InterruptedError soon after `stopped`.
     """
+    from data.photo_files import photo_folder, unread_photos
     from data.sfm import SfmConfig, reconstruct
     from data.video import extract_frames, is_video
 
-    config, photos = config or SfmConfig(), folder_of(source)
+    config, photos = config or SfmConfig(), source
+    if not is_video(source):
+        photos = photo_folder(folder_of(source))
+        if unread := unread_photos(photos):
+            console.print(unread)
     with StageProgress(console) as progress:
         if is_video(source):
             photos = out / "images"

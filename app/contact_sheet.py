@@ -29,12 +29,17 @@ HEAT = np.array(
 )  # fmt: skip
 
 
+def ramp(share: Float32[np.ndarray, "*n"]) -> UInt8[np.ndarray, "*n 3"]:
+    """The colour of HEAT at a place of 0 to 1."""
+    place = np.clip(share, 0, 1) * (len(HEAT) - 1)
+    low = np.minimum(place.astype(int), len(HEAT) - 2)
+    rest = (place - low)[..., None]
+    return np.rint(HEAT[low] * (1 - rest) + HEAT[low + 1] * rest).astype(np.uint8)
+
+
 def heat(error: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
     """Colours of errors from 0 to LARGEST_ERROR."""
-    place = np.clip(error / LARGEST_ERROR, 0, 1) * (len(HEAT) - 1)
-    low = np.minimum(place.astype(int), len(HEAT) - 2)
-    share = (place - low)[..., None]
-    return np.rint(HEAT[low] * (1 - share) + HEAT[low + 1] * share).astype(np.uint8)
+    return ramp(error / LARGEST_ERROR)
 
 
 def sheet(views: Sequence[View], splats: Splats, title: str, width: int) -> Image.Image:

@@ -30,14 +30,11 @@ def depth_colours(
     depths: Float32[np.ndarray, "h w"], near: float, far: float
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Near is bright, far dark, even in 1 / depth; black where nothing was drawn (depth 0)."""
-    from app.contact_sheet import HEAT
+    from app.contact_sheet import ramp
 
     with np.errstate(divide="ignore"):
         share = (1.0 / depths - 1.0 / far) / max(1.0 / near - 1.0 / far, 1e-12)
-    place = np.clip(np.where(depths > 0, share, 0.0), 0, 1) * (len(HEAT) - 1)
-    low = np.minimum(place.astype(int), len(HEAT) - 2)
-    rest = (place - low)[..., None]
-    return np.rint(HEAT[low] * (1 - rest) + HEAT[low + 1] * rest).astype(np.uint8)
+    return ramp(np.where(depths > 0, share, 0.0))
 
 
 def depth_range(depths: Iterable[np.ndarray]) -> tuple[float, float]:

@@ -40,6 +40,16 @@ class Loaded:
         factor, inverted = data_factor or config.data_factor, config.invert_masks
         return load_scene(path, factor, invert_masks=inverted, alpha=config.alpha)
 
+    def psnr(self) -> tuple[float, str] | None:
+        """The score of the run in dB and what it was measured on; None for a lone file."""
+        from app.runs import RunFolder, read_json
+
+        if self.path.is_dir() and (scored := RunFolder(self.path).eval_path).exists():
+            score = read_json(scored).get("psnr")
+            if isinstance(score, float):
+                return score, "held-out photos"
+        return (self.metrics[-1]["psnr"], "training photos") if self.metrics else None
+
 
 def load(path: Path) -> Loaded:
     """Read a run folder, or splats of any format; UserError when it is neither."""

@@ -21,15 +21,25 @@ SCORED_TRAINING_VIEWS = 50
 """The training PSNR is taken over at most this many views, evenly spaced."""
 
 
-def open_viewer(scene: Scene, kernel: str, port: int | None, console: Console) -> Viewer:
+def open_viewer(
+    scene: Scene, config: RunConfig, host: str, port: int | None, console: Console
+) -> Viewer:
     """The page, before the first step; its address is printed."""
     from app.viewer import Viewer
+    from splatting import kernels
 
-    viewer = Viewer(scene.name, f"{kernel}: compiling", port=port)
+    viewer = Viewer(
+        scene.name,
+        f"{config.kernel}: compiling",
+        port,
+        host,
+        kernel=kernels.get(config.kernel),
+        antialiased=config.antialiased,
+    )
     viewer.show_scene(scene)
     console.print(f"watch it at {viewer.address}")
-    if viewer.hint:
-        console.print(viewer.hint)
+    for line in filter(None, (viewer.note, viewer.hint)):
+        console.print(line)
     return viewer
 
 

@@ -19,14 +19,17 @@ POWERS = {"poly2": 2, "poly3": 3}
 
 def allowed_pairs(
     key_mask: Bool[Tensor, "b n"] | None, attention_mask: Bool[Tensor, "*b n n"] | None
-) -> Bool[Tensor, "b 1 m n"] | None:
+) -> Bool[Tensor, "b h m n"] | None:
     """Which query may look at which key, or None for all: both masks at once.
 
-    Masks are True where a token counts and where a query may look; a key mask alone gives m = 1.
+    Masks are True where a token counts and where a query may look; a key mask alone gives m = 1. An
+    attention mask (b, h, n, n) has its own pairs for each head, others the same for all (h = 1).
     """
-    if attention_mask is not None and attention_mask.dim() == 2:
-        attention_mask = attention_mask[None]
-    pairs = None if attention_mask is None else attention_mask[:, None]
+    pairs = attention_mask
+    if pairs is not None and pairs.dim() == 2:
+        pairs = pairs[None]
+    if pairs is not None and pairs.dim() == 3:
+        pairs = pairs[:, None]
     if key_mask is None:
         return pairs
     keys = key_mask[:, None, None, :]
@@ -37,15 +40,19 @@ def softmax_attention(
     q: Float[Tensor, "b h n d"],
     k: Float[Tensor, "b h n d"],
     v: Float[Tensor, "b h n d"],
-    allowed: Bool[Tensor, "b 1 m n"] | None = None,
+    allowed: Bool[Tensor, "b h m n"] | None = None,
+    bias: Float[Tensor, "b h n n"] | None = None,
 ) -> Float[Tensor, "b h n d"]:
-    """softmax(q k^T / sqrt(d)) v through torch's fused kernels; zeros for a query that may look
-    nowhere."""
+    """softmax(q k^T / sqrt(d) + bias) v through torch's fused kernels; zeros for a query that may
+    look nowhere."""
     if allowed is None:
-        return functional.scaled_dot_product_attention(q, k, v)
+        return functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
     # a row of -inf has no softmax, nor a gradient: such a row looks everywhere, and is dropped
     somewhere = allowed.any(-1, keepdim=True)
-    mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed | ~somewhere)
+    mask = allowed | ~somewhere
+    if bias is not None:
+        mask = bias.masked_fill(~mask, float("-inf"))
+    mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     return mixed.masked_fill(~somewhere, 0.0)
 
 
@@ -71,10 +78,14 @@ class Attention(nn.Module):
         tokens: Float[Tensor, "b n w"],
         key_mask: Bool[Tensor, "b n"] | None = None,
         attention_mask: Bool[Tensor, "*b n n"] | None = None,
+        attention_bias: Float[Tensor, "b h n n"] | None = None,
     ) -> Float[Tensor, "b n w"]:
         q, k, v = (self.split(proj(tokens)) for proj in (self.q_proj, self.k_proj, self.v_proj))
         if self.power is None:
-            mixed = softmax_attention(q, k, v, allowed_pairs(key_mask, attention_mask))
+            allowed = allowed_pairs(key_mask, attention_mask)
+            mixed = softmax_attention(q, k, v, allowed, attention_bias)
+        elif attention_bias is not None:
+            raise ValueError("attention_bias: expected none with attention=poly2 or poly3")
         else:
             mixed = polynomial_attention(q, k, v, self.power, self.scale, key_mask, attention_mask)
         return self.out_proj(mixed.transpose(1, 2).flatten(2))

@@ -32,8 +32,9 @@ class Block(nn.Module):
         tokens: Float[Tensor, "b n w"],
         key_mask: Bool[Tensor, "b n"] | None = None,
         attention_mask: Bool[Tensor, "*b n n"] | None = None,
+        attention_bias: Float[Tensor, "b h n n"] | None = None,
     ) -> Float[Tensor, "b n w"]:
-        mixed = self.mixer(self.mixer_norm(tokens), key_mask, attention_mask)
+        mixed = self.mixer(self.mixer_norm(tokens), key_mask, attention_mask, attention_bias)
         tokens = tokens + mixed if self.skips_mixer else mixed
         changed = self.mlp_out(self.activation(self.mlp_in(self.mlp_norm(tokens))))
         return tokens + changed if self.skips_mlp else changed

@@ -35,8 +35,9 @@ class ConvMixer(nn.Module):
         tokens: Float[Tensor, "b n w"],
         key_mask: Bool[Tensor, "b n"] | None = None,
         attention_mask: Bool[Tensor, "*b n n"] | None = None,
+        attention_bias: Float[Tensor, "b h n n"] | None = None,
     ) -> Float[Tensor, "b n w"]:
-        tokens = _without_padding(tokens, key_mask, attention_mask)
+        tokens = _without_padding(tokens, key_mask, attention_mask, attention_bias)
         mixed = self.depthwise(tokens.transpose(1, 2)).transpose(1, 2)
         return self.out_proj(self.activation(mixed))
 
@@ -58,8 +59,9 @@ class TokenMixer(nn.Module):
         tokens: Float[Tensor, "b n w"],
         key_mask: Bool[Tensor, "b n"] | None = None,
         attention_mask: Bool[Tensor, "*b n n"] | None = None,
+        attention_bias: Float[Tensor, "b h n n"] | None = None,
     ) -> Float[Tensor, "b n w"]:
-        tokens = _without_padding(tokens, key_mask, attention_mask).transpose(1, 2)
+        tokens = _without_padding(tokens, key_mask, attention_mask, attention_bias).transpose(1, 2)
         return self.token_out(self.activation(self.token_in(tokens))).transpose(1, 2)
 
 
@@ -103,7 +105,10 @@ def freeze(module: nn.Module, what: str) -> None:
                 layer.requires_grad_(False)
 
 
-def _without_padding(tokens: Tensor, key_mask: Tensor | None, pairs: Tensor | None) -> Tensor:
-    if pairs is not None:
-        raise ValueError("attention_mask: expected none with mixer=conv or tokens, found one")
+def _without_padding(
+    tokens: Tensor, key_mask: Tensor | None, pairs: Tensor | None, bias: Tensor | None
+) -> Tensor:
+    for name, given in (("attention_mask", pairs), ("attention_bias", bias)):
+        if given is not None:
+            raise ValueError(f"{name}: expected none with mixer=conv or tokens, found one")
     return tokens if key_mask is None else tokens.masked_fill(~key_mask[..., None], 0.0)

@@ -9,11 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from data import colmap_binary, colmap_text
-from data.errors import UserError
-from data.sparse_model import SparseModel
+import numpy as np
 
-PLACES = ("sparse", "sparse_txt", "colmap/sparse", "dense/sparse", "dense/0/sparse", "model", ".")
+from data import colmap_binary, colmap_text
+from data.clouds import PointCloud
+from data.errors import UserError
+from data.sparse_model import Points, SparseModel
+
+STEMS = ("cameras", "images", "points3D")
+BENT = "distorted/sparse"
+"""Where 3DGS's converter keeps the model of the photos as they were taken."""
+PLACES = ("sparse", "sparse_txt", "colmap/sparse", "dense/sparse", "dense/0/sparse", "model",
+          BENT, ".")  # fmt: skip
 """Folders of a scene where models lie, directly or in numbered sub-folders, in order of search."""
 
 
@@ -33,19 +40,24 @@ def find_models(scene: Path) -> list[Path]:
 def read_model(path: str | Path) -> SparseModel:
     """The model in folder `path`; the binary files are preferred where both kinds are there.
 
-    Raises `UserError` for files that are missing, cut short or not COLMAP's.
+    A model may lack its points, which `notes` then say. Raises `UserError` for files that are
+    missing, cut short or not COLMAP's.
     """
     path = Path(path)
-    found = {stem: _file(path, stem) for stem in ("cameras", "images", "points3D")}
-    for stem, file in found.items():
-        if file is None:
+    files = {stem: file for stem in STEMS if (file := _file(path, stem)) is not None}
+    for stem in ("cameras", "images"):
+        if stem not in files:
             raise UserError(
                 f"{path}: expected {stem}.bin or {stem}.txt, found neither; copy the complete model"
             )
-    files = {stem: file for stem, file in found.items() if file is not None}
+    notes = []
     lenses = _read(files["cameras"], colmap_binary.cameras, colmap_text.cameras)
     images = _read(files["images"], colmap_binary.images, colmap_text.images)
-    points = _read(files["points3D"], colmap_binary.points, colmap_text.points)
+    if "points3D" in files:
+        points = _read(files["points3D"], colmap_binary.points, colmap_text.points)
+    else:
+        points = Points.of(PointCloud(np.empty((0, 3))))
+        notes.append(f"there is no points3D.bin or points3D.txt in {path.name}/")
     for image in images:
         if image.camera_id not in lenses:
             raise UserError(
@@ -54,10 +66,9 @@ def read_model(path: str | Path) -> SparseModel:
                 "different models"
             )
     finite = points.finite()
-    notes = ()
     if left_out := len(points.cloud) - len(finite.cloud):
-        notes = (f"{left_out} points of the model were not finite and are left out",)
-    return SparseModel(path, lenses, tuple(images), finite.cloud, finite.seen_by(), notes)
+        notes.append(f"{left_out} points of the model were not finite and are left out")
+    return SparseModel(path, lenses, tuple(images), finite.cloud, finite.seen_by(), tuple(notes))
 
 
 def _read(file: Path, binary: Callable, text: Callable) -> Any:

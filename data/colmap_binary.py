@@ -57,8 +57,12 @@ class MappedFile:
 _COUNT = struct.Struct("<Q")
 _CAMERA = struct.Struct("<IiQQ")
 _IMAGE = struct.Struct("<I7dI")
-_POINT_BYTES = 43
-"""id u64, xyz 3 f64, rgb 3 u8, error f64; then a track: its length u64, and 8 bytes an element."""
+_POINT = np.dtype(
+    [("id", "<u8"), ("xyz", "<f8", 3), ("rgb", "u1", 3), ("error", "<f8"), ("track", "<u8")]
+)
+"""A point without the elements of its track, of 8 bytes each."""
+_AT_ONCE = 1 << 18
+"""Points gathered in one go: dense clouds have tens of millions."""
 
 
 def cameras(data: MappedFile) -> dict[int, Lens]:
@@ -96,7 +100,31 @@ def images(data: MappedFile) -> list[RegisteredImage]:
 
 def points(data: MappedFile) -> Points:
     """The points in points3D.bin."""
-    count = data.count(_POINT_BYTES + 8)
+    count = data.count(_POINT.itemsize)
+    starts, lengths = _records(data, count)
+    xyz, rgb = np.empty((count, 3)), np.empty((count, 3), np.uint8)
+    content = np.frombuffer(data.map, np.uint8)
+    for first in range(0, count, _AT_ONCE):
+        rows = slice(first, first + _AT_ONCE)
+        records = content[starts[rows, None] + np.arange(_POINT.itemsize)].view(_POINT).ravel()
+        xyz[rows], rgb[rows] = records["xyz"], records["rgb"]
+    point = np.repeat(np.arange(count), lengths)
+    element = np.arange(len(point)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    places = starts[point] + _POINT.itemsize + 8 * element
+    image_id = content[places[:, None] + np.arange(4)].view("<u4").astype(np.int64).ravel()
+    del content
+    return Points(PointCloud(xyz, rgb), image_id, point)
+
+
+def _records(data: MappedFile, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where each of the records of points3D.bin starts, and the length of its track."""
+    size = _POINT.itemsize
+    if count and data.position + count * size == len(data.map):
+        # no room for a track: a dense cloud of millions, which need not be walked
+        starts = data.position + size * np.arange(count)
+        if np.ndarray(count, "<u8", data.map, data.position + size - 8, size).any():
+            raise data.cut_short()
+        return starts, np.zeros(count, np.int64)
     starts, lengths = np.empty(count, np.int64), np.empty(count, np.int64)
     position = data.position
     track_length = _COUNT.unpack_from
@@ -104,21 +132,13 @@ def points(data: MappedFile) -> Points:
         # Records differ in length, so this walk is the only loop over the points.
         for i in range(count):
             starts[i] = position
-            lengths[i] = track_length(data.map, position + 43)[0]
-            position += 51 + 8 * int(lengths[i])
+            lengths[i] = track_length(data.map, position + size - 8)[0]
+            position += size + 8 * int(lengths[i])
     except (struct.error, OverflowError):
         raise data.cut_short() from None
     if position > len(data.map):
         raise data.cut_short()
-    content = np.frombuffer(data.map, np.uint8)
-    xyz = content[starts[:, None] + np.arange(8, 32)].view("<f8").astype(np.float64)
-    rgb = content[starts[:, None] + np.arange(32, 35)]
-    point = np.repeat(np.arange(count), lengths)
-    element = np.arange(len(point)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    places = starts[point] + 51 + 8 * element
-    image_id = content[places[:, None] + np.arange(4)].view("<u4").astype(np.int64).ravel()
-    del content
-    return Points(PointCloud(xyz.reshape(-1, 3), rgb), image_id, point)
+    return starts, lengths
 
 
 def announced(path: Path) -> int:

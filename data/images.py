@@ -28,14 +28,19 @@ def photo_size(path: Path) -> tuple[int, int, bool]:
         return *photo.size, _has_alpha(photo)
 
 
-def read_photo(path: Path, straight: bool = False) -> UInt8[np.ndarray, "h w 3"]:
+def read_photo(
+    path: Path, straight: bool = False, draft: int | None = None
+) -> UInt8[np.ndarray, "h w 3"]:
     """The pixels of a photo as stored: no EXIF rotation (COLMAP ignores it too).
 
     What an alpha channel makes transparent is composited on black, or as it is below if `straight`;
-    grey and 16-bit photos become 8-bit RGB.
+    grey and 16-bit photos become 8-bit RGB. Formats that can skip work for it (JPEG) come smaller,
+    with sides of `draft` pixels or more.
     """
     with _open(path) as photo:
         try:
+            if draft is not None:
+                photo.draft(None, (draft, draft))
             if _has_alpha(photo):
                 rgba = np.asarray(photo.convert("RGBA"), np.float32)
                 if straight:

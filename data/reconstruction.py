@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 from data.colmap import find_models, read_model
 from data.errors import UserError
+from data.photo_files import PHOTO_FOLDERS, unread_photos
 from data.sparse_model import SparseModel
 from data.transforms import find_transforms, read_transforms
+
+_LOOKED_INTO = 500
+"""Sub-folders in which a model is looked for."""
 
 
 def has_model(path: Path) -> bool:
     """Whether a folder holds cameras."""
     return bool(find_models(path) or find_transforms(path))
+
+
+def scene_near(path: Path) -> Path | None:
+    """A folder with a model in or above a folder that has none: one of its sub-folders, or theirs,
+    or the parent of images/."""
+    if path.name.lower() in PHOTO_FOLDERS and has_model(path.resolve().parent):
+        return path.parent
+    below = (folder for depth in ("*", "*/*") for folder in sorted(path.glob(depth)))
+    folders = (folder for folder in below if folder.is_dir() and not folder.name.startswith("."))
+    return next(filter(has_model, islice(folders, _LOOKED_INTO)), None)
+
+
+def _where_else(path: Path) -> str:
+    if near := scene_near(path):
+        return f"there is one for {near}, name that folder"
+    return unread_photos(path) or "run COLMAP on the photos first"
 
 
 def find_model(path: Path) -> tuple[SparseModel, list[str]]:
@@ -39,7 +60,7 @@ def find_model(path: Path) -> tuple[SparseModel, list[str]]:
     else:
         raise UserError(
             f"{path}: found no COLMAP model; expected cameras, images and points3D (.bin or .txt) "
-            "in sparse/0/, or a transforms.json: run COLMAP on the photos first"
+            f"in sparse/0/, or a transforms.json: {_where_else(path)}"
         )
     if not model.images:
         raise UserError(f"{model.path}: found no registered images; run COLMAP's mapper again")

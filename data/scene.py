@@ -15,6 +15,7 @@ from data import flat_photos
 from data.archives import is_archive, unpacked
 from data.camera import Camera
 from data.clouds import PointCloud
+from data.colmap import BENT
 from data.errors import UserError
 from data.images import (
     area_average,
@@ -189,18 +190,16 @@ def load_scene(
     sparse, notes = find_model(model or path)
     notes.extend(sparse.notes)
     images = {image.name: image for image in sparse.images}
-    files, shrunk = find_photos(path, list(images), data_factor)
-    if missing := len(images) - len(files):
-        notes.append(f"{missing} of {len(images)} registered photos are not on disk")
-    if shrunk > 1:
-        folder = next(iter(files.values())).parent
-        notes.append(f"photos are taken from {folder.name}/, where they are shrunk already")
+    bent = sparse.path.is_relative_to(path / BENT)
+    files, shrunk, of_photos = find_photos(path, list(images), data_factor, bent)
+    notes.extend(of_photos)
     if len(files) == 1:
         raise UserError(
             f"{path}: found one photo ({next(iter(files))}); expected at least two that the model "
             "registers, as depth comes from parallax"
         )
-    masks = find_masks(path, files)
+    masks, of_masks = find_masks(path, files)
+    notes.extend(of_masks)
     views, with_alpha = [], 0
     splits = any(image.split for image in sparse.images)
     for index, name in enumerate(sorted(files)):
@@ -215,7 +214,7 @@ def load_scene(
         camera = _shrunk(camera, data_factor // shrunk, name)
         split = "test" if held_out and not train_on_all else "train"
         seen = sparse.seen_by.get(image.image_id)
-        mask = masks.get(name)
+        mask = path / image.mask if image.mask else masks.get(name)
         means = alpha if has_alpha else None
         views.append(View(name, camera, files[name], split, lens, seen, mask, invert_masks, means))
     if with_alpha:

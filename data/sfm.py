@@ -20,7 +20,7 @@ from PIL import Image
 
 from data import photo_pairs
 from data.errors import UserError
-from data.photo_files import photos_below
+from data.photo_files import photos_below, some_of
 
 Report = Callable[[str, int, int], Any]
 """Called with the stage, what of it is done, and its total."""
@@ -67,46 +67,49 @@ def reconstruct(
         raise UserError(
             f"{photos}: expected at least {FEWEST} photos to find cameras for, found {len(names)}"
         )
+    folder, listed = out / "sparse" / "0", out / "pairs.txt"
+    if folder.exists() and not listed.exists():
+        raise UserError(
+            f"{folder}: expected no model yet, found one that was made elsewhere; name another "
+            "folder to write to, or move it away"
+        )
     out.mkdir(parents=True, exist_ok=True)
     database = out / "database.db"
-    work = _Work(colmap, database, stopped)
-    if database.exists():
+    with _Work(colmap, database, stopped) as work:
         work.rename(_SPACE, " ")  # an attempt may have been killed while it matched
-    for group in _same_camera(photos, names):
-        work.run(
-            lambda token, group=group: colmap.extract_features(
-                database,
-                photos,
-                image_names=group,
-                camera_mode=colmap.CameraMode.SINGLE,
-                reader_options=colmap.ImageReaderOptions(camera_model=config.lens),
-                extraction_options=colmap.FeatureExtractionOptions(
-                    max_image_size=config.max_photo_side_px
+        for group in _same_camera(photos, names):
+            work.run(
+                lambda token, group=group: colmap.extract_features(
+                    database,
+                    photos,
+                    image_names=group,
+                    camera_mode=colmap.CameraMode.SINGLE,
+                    reader_options=colmap.ImageReaderOptions(camera_model=config.lens),
+                    extraction_options=colmap.FeatureExtractionOptions(
+                        max_image_size=config.max_photo_side_px
+                    ),
+                    device=colmap.Device.cpu,
+                    cancellation_token=token,
                 ),
-                device=colmap.Device.cpu,
-                cancellation_token=token,
-            ),
-            lambda: report("features", work.searched(), len(names)),
-        )
-    pairs = photo_pairs.choose(config.pairs, work.images(), work.descriptors)
-    listed = out / "pairs.txt"
-    with work.names_without_spaces() as spaceless:
-        lines = (f"{spaceless(a)} {spaceless(b)}\n" for a, b in pairs)
-        listed.write_text("".join(lines), encoding="utf-8")
-        work.run(
-            lambda token: colmap.match_image_pairs(
-                database,
-                # small blocks: what is matched is kept when the work is interrupted
-                pairing_options=colmap.ImportedPairingOptions(
-                    match_list_path=listed, block_size=50
+                lambda: report("features", work.searched(), len(names)),
+            )
+        pairs = photo_pairs.choose(config.pairs, work.images(), work.descriptors)
+        with work.names_without_spaces() as spaceless:
+            lines = (f"{spaceless(a)} {spaceless(b)}\n" for a, b in pairs)
+            listed.write_text("".join(lines), encoding="utf-8")
+            work.run(
+                lambda token: colmap.match_image_pairs(
+                    database,
+                    # small blocks: what is matched is kept when the work is interrupted
+                    pairing_options=colmap.ImportedPairingOptions(
+                        match_list_path=listed, block_size=50
+                    ),
+                    device=colmap.Device.cpu,
+                    cancellation_token=token,
                 ),
-                device=colmap.Device.cpu,
-                cancellation_token=token,
-            ),
-            lambda: report("matches", work.compared(), len(pairs)),
-        )
-    model = _map(colmap, work, photos, out, len(names), report)
-    folder = out / "sparse" / "0"
+                lambda: report("matches", work.compared(), len(pairs)),
+            )
+        model = _map(colmap, work, photos, out, len(names), report)
     draft = out / "sparse.draft"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
@@ -122,8 +125,7 @@ def reconstruct(
     if registered < len(names):
         known = {image.name for image in model.images.values() if image.has_pose}
         missing = [name for name in names if name not in known]
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-        notes.append(f"no camera found for {', '.join(missing[:5])}{more}")
+        notes.append(f"no camera found for {some_of(missing)}")
     return notes
 
 
@@ -178,6 +180,21 @@ class _Work:
 
     def __init__(self, colmap: Any, database: Path, stopped: Callable[[], bool]) -> None:
         self._colmap, self.database, self._stopped = colmap, database, stopped
+        # Open as long as the work: opening writes, and COLMAP's own threads, which would be locked
+        # out then, answer that by ending the process. By COLMAP alone: another copy of SQLite in
+        # this process would break its locks.
+        try:
+            self._file = colmap.Database.open(database)
+        except RuntimeError as error:
+            raise UserError(
+                f"{database}: expected a database of COLMAP, found: {str(error).strip()}; delete it"
+            ) from None
+
+    def __enter__(self) -> _Work:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
     def run(self, call: Callable[[Any], None], watch: Callable[[], None]) -> None:
         """Call with a token in a thread, and `watch` until it returns."""
@@ -217,13 +234,11 @@ class _Work:
 
     def images(self) -> dict[str, int]:
         """Ids of the photos by name, sorted by name."""
-        with self._opened() as file:
-            return dict(sorted((image.name, image.image_id) for image in file.read_all_images()))
+        return dict(sorted((image.name, image.image_id) for image in self._file.read_all_images()))
 
     def descriptors(self, image_id: int) -> np.ndarray:
         """SIFT descriptors of a photo, (n, 128) bytes."""
-        with self._opened() as file:
-            return file.read_descriptors(image_id).data
+        return self._file.read_descriptors(image_id).data
 
     @contextmanager
     def names_without_spaces(self) -> Iterator[Callable[[str], str]]:
@@ -237,28 +252,17 @@ class _Work:
 
     def rename(self, old: str, new: str) -> None:
         """Replace a character in the names of all photos."""
-        with self._opened() as file:
-            for image in file.read_all_images():
-                if old in image.name:
-                    image.name = image.name.replace(old, new)
-                    file.update_image(image)
+        for image in self._file.read_all_images():
+            if old in image.name:
+                image.name = image.name.replace(old, new)
+                self._file.update_image(image)
 
     def _asked(self, question: Callable[[Any], int]) -> int:
         """What the database says while another thread works on it; 0 where it does not answer."""
         try:
-            with self._opened() as file:
-                return question(file)
-        except (RuntimeError, IndexError):  # it is just being made, or locked
+            return question(self._file)
+        except (RuntimeError, IndexError):  # it is locked, or a row is just being written
             return 0
-
-    @contextmanager
-    def _opened(self) -> Iterator[Any]:
-        # by COLMAP alone: another copy of SQLite in this process would break its locks
-        file = self._colmap.Database.open(self.database)
-        try:
-            yield file
-        finally:
-            file.close()
 
 
 def _same_camera(photos: Path, names: Sequence[str]) -> list[list[str]]:

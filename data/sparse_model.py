@@ -30,6 +30,8 @@ class RegisteredImage:
     cam_from_world: Float64[np.ndarray, "4 4"]
     split: Literal["train", "test"] | None = None
     """Where the model itself says what is held out."""
+    mask: str | None = None
+    """The photo's mask, relative to the scene, where the model itself names it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,11 @@ class Points:
     cloud: PointCloud
     image_id: Int64[np.ndarray, "o"]
     point: Int64[np.ndarray, "o"]
+
+    @classmethod
+    def of(cls, cloud: PointCloud) -> Points:
+        """Points without tracks."""
+        return cls(cloud, np.empty(0, np.int64), np.empty(0, np.int64))
 
     def finite(self) -> Points:
         """Without the points that have no position."""

@@ -22,6 +22,8 @@ SPLIT_FILES: dict[str, Literal["train", "test"]] = {
     "transforms_train.json": "train",
     "transforms_test.json": "test",
 }
+CAMERA_MODELS = ("PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV", "OPENCV_FISHEYE")
+"""What `camera_model` may say; all but the last are OPENCV with some coefficients 0."""
 SUFFIXES = ("", ".png", ".jpg", ".jpeg", ".webp", ".PNG", ".JPG", ".JPEG")
 _FLIP = np.diag([1.0, -1.0, -1.0, 1.0])
 
@@ -43,6 +45,7 @@ def read_transforms(files: list[Path]) -> SparseModel:
     images: list[RegisteredImage] = []
     lenses: dict[int, Lens] = {}
     points = PointCloud(np.empty((0, 3)), np.empty((0, 3), np.uint8))
+    notes = []
     for file in files:
         content = _read(file)
         known = {lens_: number for number, lens_ in lenses.items()}
@@ -58,23 +61,31 @@ def read_transforms(files: list[Path]) -> SparseModel:
             name = Path(frame["file_path"]).as_posix() if photo is None else photo
             pose = _cam_from_world(where, frame.get("transform_matrix"))
             split = SPLIT_FILES.get(file.name) or _named_split(content, frame["file_path"])
-            images.append(RegisteredImage(len(images), name, camera_id, pose, split))
+            mask = _mask(file.parent, where, frame.get("mask_path"))
+            images.append(RegisteredImage(len(images), name, camera_id, pose, split, mask))
         lenses = {number: lens_ for lens_, number in known.items()}
         if isinstance(cloud := content.get("ply_file_path"), str):
-            points = read_cloud(file.parent / cloud)
+            if _is_file(file.parent, cloud):
+                points = read_cloud(file.parent / cloud)
+            else:
+                notes.append(f"the points that {file.name} names are not on disk: {cloud}")
     if not lenses:
         raise UserError(
             f"{files[0]}: expected a size (w, h) or the photos on disk, found neither; copy the "
             "photos beside it"
         )
-    return SparseModel(files[0], lenses, tuple(images), points, {})
+    return SparseModel(files[0], lenses, tuple(images), points, {}, tuple(notes))
 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{file}: expected a JSON file, found {error}") from None
+    except OSError as error:
+        raise UserError(f"{file}: expected a readable file, found: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"{file}: expected a JSON file, found one that is broken ({error}); copy it again"
+        ) from None
     if not isinstance(content, dict) or not isinstance(content.get("frames"), list):
         raise UserError(f"{file}: expected an object with a list of frames, found none")
     return content
@@ -82,12 +93,25 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _photo(folder: Path, name: str) -> str | None:
     """The name of the photo on disk, which may be written without its suffix."""
-    if "\0" in name or len(name) > 4096:
-        return None
     for suffix in SUFFIXES:
-        if (folder / (name + suffix)).is_file():
+        if _is_file(folder, name + suffix):
             return Path(name + suffix).as_posix()
     return None
+
+
+def _is_file(folder: Path, name: str) -> bool:
+    return "\0" not in name and len(name) <= 4096 and (folder / name).is_file()
+
+
+def _mask(folder: Path, where: str, name: Any) -> str | None:
+    """The mask that a frame of nerfstudio names; white where the photo counts."""
+    if name is None:
+        return None
+    if not isinstance(name, str) or not _is_file(folder, name):
+        raise UserError(
+            f"{where}: expected its mask {name!r} on disk, found none; copy it or drop mask_path"
+        )
+    return name
 
 
 def _lens(file: Path, where: str, values: dict[str, Any], photo: str | None) -> Lens | None:
@@ -115,7 +139,12 @@ def _lens(file: Path, where: str, values: dict[str, Any], photo: str | None) -> 
                 f"{where}: expected fl_x or camera_angle_x, found neither; add one of them"
             )
         focal = 0.5 * width / np.tan(0.5 * angle)
-    fisheye = values.get("camera_model") == "OPENCV_FISHEYE" or bool(values.get("is_fisheye"))
+    kind = values.get("camera_model")
+    if kind is not None and kind not in CAMERA_MODELS:
+        raise UserError(
+            f"{where}: expected a camera_model among {', '.join(CAMERA_MODELS)}, found {kind!r}"
+        )
+    fisheye = kind == "OPENCV_FISHEYE" or bool(values.get("is_fisheye"))
     k1, k2, k3, k4 = (number(f"k{i}", 0) for i in (1, 2, 3, 4))
     p1, p2 = number("p1", 0), number("p2", 0)
     params = [focal, number("fl_y", focal), number("cx", width / 2), number("cy", height / 2)]

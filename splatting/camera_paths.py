@@ -1,6 +1,7 @@
-"""Camera paths for films: through the cameras of a scene, around what they look at, or from a file.
+"""Camera paths for films: through the cameras of a scene, around what they look at, between key
+frames, or from a file.
 
-Paths start from the scene's own cameras, so that they stay where the scene was seen.
+The first two start from the scene's own cameras, so that they stay where the scene was seen.
 """
 
 from __future__ import annotations
@@ -58,6 +59,41 @@ def around(cameras: Sequence[Camera], frames: int) -> list[Camera]:
     return [looking(cameras[0], place, focus, up) for place in path]
 
 
+def between(keys: Sequence[Camera], frames: int, closed: bool = False) -> list[Camera]:
+    """A smooth path that passes through the key frames, of the size of the first; `closed` returns
+    to it.
+
+    Positions follow a cubic spline with continuous acceleration, rotations one with continuous
+    angular acceleration, focal lengths a monotone one, so that none of them jerks or leaves the
+    range of its keys without need. A leg takes time for its way and its turn: the pace is even.
+    """
+    from scipy.interpolate import CubicSpline, PchipInterpolator
+    from scipy.spatial.transform import Rotation, RotationSpline
+
+    count, first = len(keys), keys[0]
+    if count == 1 or frames == 1:
+        return [first] * frames
+    # a closed path runs a lap before and after what is taken of it, so that its ends meet smoothly
+    around_it = [keys[i % count] for i in range(-count, 2 * count + 1)] if closed else list(keys)
+    positions = np.array([key.position_world for key in around_it])
+    rotations = Rotation.from_matrix([key.cam_from_world[:3, :3].T for key in around_it])
+    ways = np.linalg.norm(np.diff(positions, axis=0), axis=1)
+    turns = (rotations[:-1].inv() * rotations[1:]).magnitude()
+    usual = float(np.median(ways[ways > 0])) if np.any(ways > 0) else 1.0
+    knots = np.r_[0.0, np.cumsum(np.maximum(ways / usual + turns, 1e-3))]
+    begin, end = (knots[count], knots[2 * count]) if closed else (knots[0], knots[-1])
+    times = np.linspace(begin, end, frames, endpoint=not closed)
+    places = CubicSpline(knots, positions, bc_type="natural")(times)
+    matrices = RotationSpline(knots, rotations)(times).as_matrix()
+    # seen through one size: focal lengths in heights of the picture
+    focal = np.log([key.K[1, 1] / key.height for key in around_it])
+    heights = np.exp(PchipInterpolator(knots, focal)(times))
+    return [
+        _placed(_with_focal(first, h * first.height), m.T, p)
+        for h, m, p in zip(heights, matrices, places, strict=True)
+    ]
+
+
 def looking(
     lens: Camera,
     position: Float64[np.ndarray, "3"],
@@ -94,6 +130,40 @@ def from_json(path: Path, width: int | None = None, height: int | None = None) -
     return cameras
 
 
+def to_json(
+    cameras: Sequence[Camera],
+    frames_per_second: float,
+    keys: Sequence[Camera] = (),
+    closed: bool = False,
+) -> str:
+    """A camera path as nerfstudio writes it, which `from_json` reads back."""
+
+    def pose(camera: Camera) -> list[float]:
+        return (camera.world_from_cam @ np.diag([1.0, -1.0, -1.0, 1.0])).ravel().tolist()
+
+    first = cameras[0]
+    lens = [(float(np.degrees(c.fov_y_rad)), c.width / c.height) for c in (*cameras, *keys)]
+    path = [
+        {"camera_to_world": pose(camera), "fov": fov, "aspect": aspect}
+        for camera, (fov, aspect) in zip(cameras, lens, strict=False)
+    ]
+    keyframes = [
+        {"matrix": pose(key), "fov": fov, "aspect": aspect}
+        for key, (fov, aspect) in zip(keys, lens[len(cameras) :], strict=True)
+    ]
+    content = {
+        "camera_type": "perspective",
+        "render_width": first.width,
+        "render_height": first.height,
+        "fps": frames_per_second,
+        "seconds": len(cameras) / frames_per_second,
+        "is_cycle": closed,
+        "keyframes": keyframes,
+        "camera_path": path,
+    }
+    return json.dumps(content) + "\n"
+
+
 def _from_entry(entry: dict[str, Any], width: int, height: int) -> Camera:
     pose = np.array(entry["camera_to_world"], np.float64).reshape(4, 4)
     fov = float(entry["fov"])
@@ -103,6 +173,13 @@ def _from_entry(entry: dict[str, Any], width: int, height: int) -> Camera:
     k = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
     rotation = pose[:3, :3] @ np.diag([1.0, -1.0, -1.0])
     return _placed(Camera(k, np.eye(4), width, height), rotation.T, pose[:3, 3])
+
+
+def _with_focal(lens: Camera, focal_px: float) -> Camera:
+    k = lens.K.copy()
+    k[0, 0] *= focal_px / lens.K[1, 1]
+    k[1, 1] = focal_px
+    return replace(lens, K=k)
 
 
 def _placed(lens: Camera, rotation: np.ndarray, position: np.ndarray) -> Camera:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from jaxtyping import Float32
 
 from data.scene import View
 from splatting import metrics
@@ -34,14 +35,14 @@ def evaluate(
         rgb = render(splats, view.camera, background, device=device).rgb
         if on_image is not None:
             on_image(view, rgb)
-        share = 1.0
-        if (kept := view.kept()) is not None:
-            share = max(float(kept.mean()), 1e-6)
+        kept = view.kept()
+        score = masked_psnr(rgb, photo, kept)
+        if kept is not None:
             rgb = kept[..., None] * rgb + (1.0 - kept[..., None]) * photo
         images.append(
             {
                 "name": view.name,
-                "psnr": metrics.psnr(rgb, photo) + 10.0 * float(np.log10(share)),
+                "psnr": score,
                 "ssim": metrics.ssim(rgb, photo),
                 "lpips": metrics.lpips(rgb, photo) if perceptual else None,
             }
@@ -52,6 +53,19 @@ def evaluate(
         "kernel": splats.kernel.name,
         "images": images,
     }
+
+
+def masked_psnr(
+    rgb: Float32[np.ndarray, "h w 3"],
+    photo: Float32[np.ndarray, "h w 3"],
+    kept: Float32[np.ndarray, "h w"] | None,
+) -> float:
+    """PSNR over what counts of the photo (`View.kept`), in dB."""
+    if kept is None:
+        return metrics.psnr(rgb, photo)
+    share = max(float(kept.mean()), 1e-6)
+    filled = kept[..., None] * rgb + (1.0 - kept[..., None]) * photo
+    return metrics.psnr(filled, photo) + 10.0 * float(np.log10(share))
 
 
 def _mean(images: list[dict[str, Any]], name: str) -> float | None:

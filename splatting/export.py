@@ -27,6 +27,8 @@ _SATURATED = np.float32(np.log(511.0))
 """Logit of half an eighth bit from 1."""
 _AXES = ("x", "y", "z")
 _CHANNELS = 3
+_BLOCK = 4096
+"""Rows that stay in the cache."""
 
 
 def save_ply(path: str | Path, splats: Splats) -> None:
@@ -66,7 +68,7 @@ def load_ply(path: str | Path, saturated: bool = False) -> Splats:
                 f"{path}: expected the properties of splats, found no {', '.join(missing)};"
                 " is it a point cloud or a mesh?"
             )
-        return np.stack([np.asarray(columns[name], np.float32) for name in names], axis=-1)
+        return _side_by_side([columns[name] for name in names])
 
     means, sh0 = pick(list(_AXES)), pick([f"f_dc_{c}" for c in range(_CHANNELS)])
     logit_opacities = pick(["opacity"])[:, 0]
@@ -77,11 +79,12 @@ def load_ply(path: str | Path, saturated: bool = False) -> Splats:
     rest = sum(re.fullmatch(r"f_rest_\d+", name) is not None for name in columns)
     if rest not in (0, 9, 24, 45):
         raise UserError(f"{path}: expected 0, 9, 24 or 45 properties f_rest_*, found {rest}")
-    higher = pick([f"f_rest_{i}" for i in range(rest)]) if rest else np.zeros((len(means), 0))
-    shN = higher.reshape(len(means), _CHANNELS, rest // _CHANNELS).transpose(0, 2, 1)
-    parts = (means, log_scales, quats, sh0, shN.reshape(len(means), -1), logit_opacities[:, None])
-    broken = ~np.isfinite(np.concatenate(parts, axis=1)).all(axis=1)
-    broken |= ~(np.abs(quats).sum(axis=1) > 0)
+    bases = rest // _CHANNELS
+    terms = [f"f_rest_{c * bases + k}" for k in range(bases) for c in range(_CHANNELS)]
+    shN = pick(terms) if rest else np.zeros((len(means), 0), np.float32)
+    broken = ~(np.abs(quats).sum(axis=1) > 0)
+    for part in (means, log_scales, quats, sh0, shN, logit_opacities[:, None]):
+        broken |= ~np.isfinite(part).all(axis=1)
     if broken.any():
         raise UserError(
             f"{path}: expected finite numbers and rotations, found {broken.sum()} of {len(means)}"
@@ -95,13 +98,23 @@ def load_ply(path: str | Path, saturated: bool = False) -> Splats:
         quats=quats,
         logit_opacities=np.ascontiguousarray(logit_opacities),
         sh0=sh0,
-        shN=np.ascontiguousarray(shN, np.float32),
+        shN=shN.reshape(len(means), bases, _CHANNELS),
         kernel=kernels.restore(
             _comment(comments, _KERNEL_COMMENT) or "gaussian", _comment(comments, _PROGRAM_COMMENT)
         ),
         antialiased=_comment(comments, _MODE_COMMENT) == "mip",
         origin_world=origin_of(_comment(comments, _ORIGIN_COMMENT)),
     )
+
+
+def _side_by_side(columns: list[np.ndarray]) -> np.ndarray:
+    """The columns as one float32 array [n, columns], in blocks that stay in the cache."""
+    table = np.empty((len(columns[0]), len(columns)), np.float32)
+    for start in range(0, len(table), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        for index, column in enumerate(columns):
+            table[block, index] = column[block]
+    return table
 
 
 def _comment(comments: tuple[str, ...], key: str) -> str:

@@ -7,20 +7,19 @@ our kernel extension draw the standard's ellipse, that is Gaussians.
 from __future__ import annotations
 
 import json
-import os
-import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from data.glb import ARRAY_BUFFER, Body, pack
+from data.whole_files import write_whole
 from splatting import kernels
 from splatting.splats import SH_C0, Splats
 
 EXTENSION = "KHR_gaussian_splatting"
 KERNEL_EXTENSION = "DARB3D_gaussian_splatting_kernel"
-_FLOAT, _POINTS, _ARRAY_BUFFER = 5126, 0, 34962
-_TYPES = {1: "SCALAR", 3: "VEC3", 4: "VEC4"}
+_POINTS = 0
 
 
 def save_glb(path: str | Path, splats: Splats) -> None:
@@ -41,37 +40,15 @@ def save_glb(path: str | Path, splats: Splats) -> None:
         for k in range(2 * degree + 1):
             columns[f"{EXTENSION}:SH_DEGREE_{degree}_COEF_{k}"] = splats.shN[:, place]
             place += 1
-    arrays = {name: np.ascontiguousarray(a, np.float32) for name, a in columns.items()}
-    body = b"".join(array.tobytes() for array in arrays.values())
-    text = json.dumps(_document(arrays, splats, len(body)), separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 4)
-    whole = struct.pack("<4sII", b"glTF", 2, 12 + 8 + len(text) + 8 + len(body))
-    whole += struct.pack("<I4s", len(text), b"JSON") + text
-    whole += struct.pack("<I4s", len(body), b"BIN\0") + body
-    path = Path(path)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(whole)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    body = Body()
+    places = {
+        name: body.add(column, target=ARRAY_BUFFER, bounds=name == "POSITION")
+        for name, column in columns.items()
+    }
+    write_whole(path, pack(_document(places, splats, body), b"".join(body.parts)))
 
 
-def _document(arrays: dict[str, np.ndarray], splats: Splats, size: int) -> dict[str, Any]:
-    views, accessors, start = [], [], 0
-    for name, array in arrays.items():
-        view = {"buffer": 0, "byteOffset": start, "byteLength": array.nbytes}
-        views.append(view | {"target": _ARRAY_BUFFER})
-        accessor: dict[str, Any] = {
-            "bufferView": len(accessors),
-            "componentType": _FLOAT,
-            "count": len(array),
-            "type": _TYPES[array.shape[1]],
-        }
-        if name == "POSITION":
-            accessor |= {"min": array.min(axis=0).tolist(), "max": array.max(axis=0).tolist()}
-        accessors.append(accessor)
-        start += array.nbytes
+def _document(places: dict[str, int], splats: Splats, body: Body) -> dict[str, Any]:
     how: dict[str, Any] = {"kernel": "ellipse", "colorSpace": "srgb_rec709_display"}
     used = [EXTENSION]
     if splats.kernel.name != "gaussian":
@@ -81,7 +58,7 @@ def _document(arrays: dict[str, np.ndarray], splats: Splats, size: int) -> dict[
         used.append(KERNEL_EXTENSION)
     primitive = {
         "mode": _POINTS,
-        "attributes": {name: place for place, name in enumerate(arrays)},
+        "attributes": places,
         "extensions": {EXTENSION: how},
     }
     return {
@@ -92,9 +69,7 @@ def _document(arrays: dict[str, np.ndarray], splats: Splats, size: int) -> dict[
         # half a turn about x: COLMAP's y points down, glTF's up
         "nodes": [{"mesh": 0, "rotation": [1.0, 0.0, 0.0, 0.0]}],
         "meshes": [{"primitives": [primitive]}],
-        "buffers": [{"byteLength": size}],
-        "bufferViews": views,
-        "accessors": accessors,
+        **body.described(),
     }
 
 

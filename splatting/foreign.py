@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from data.errors import UserError
 from splatting.export import load_ply, save_ply
 from splatting.half_turn import half_turn
@@ -25,6 +27,8 @@ ENDINGS = {".compressed.ply": "compressed.ply", ".splat": "splat", ".ksplat": "k
            ".spz": "spz"}  # fmt: skip
 """gaussforge's names of what it reads."""
 _HALF_TURNED = {"spz"}
+_SPZ_LARGEST, _SPZ_GRID = 2047.0, 1.0 / 4096.0
+"""Positions of .spz have 24 bits, 12 of them after the point; others would be cut silently."""
 
 
 def format_of(path: str | Path) -> str | None:
@@ -58,6 +62,8 @@ def save_foreign(path: str | Path, splats: Splats) -> None:
     path, known = Path(path), format_of(path)
     if known is None:
         raise UserError(f"{path}: expected a name that ends in {', '.join(ENDINGS)}")
+    if known == "spz":
+        _check_fits_spz(path, splats)
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "splats.ply"
         save_ply(plain, half_turn(splats) if known in _HALF_TURNED else splats)
@@ -68,6 +74,17 @@ def save_foreign(path: str | Path, splats: Splats) -> None:
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _check_fits_spz(path: Path, splats: Splats) -> None:
+    farthest = float(np.abs(splats.means).max())
+    usual = float(np.exp(np.median(splats.log_scales.max(axis=1))))
+    if farthest > _SPZ_LARGEST or usual < _SPZ_GRID:
+        raise UserError(
+            f"{path}: expected coordinates up to {_SPZ_LARGEST:g} and splats larger than the grid"
+            f" of this format (1/4096), found coordinates up to {farthest:.4g} and sigmas of"
+            f" {usual:.2g}; choose another --scale, or .ply"
+        )
 
 
 def _convert(path: Path, content: bytes, source: str, target: str) -> bytes:

@@ -8,48 +8,24 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from data.errors import UserError
+from data.glb import Glb, unpack
 from splatting import kernels
 from splatting.checkpoint import origin_of
 from splatting.export_glb import EXTENSION, KERNEL_EXTENSION
 from splatting.half_turn import half_turn
 from splatting.splats import Splats
 
-_DTYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5126: "<f4"}
-_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 _HALF_TURN = (1.0, 0.0, 0.0, 0.0)
 _IDENTITY = (0.0, 0.0, 0.0, 1.0)
 _LEAST = 1.0 / 511.0
 """Opacities stored as 0 or 1 are taken for almost that."""
-
-
-@dataclass(frozen=True)
-class _File:
-    document: dict[str, Any]
-    body: bytes
-
-    def column(self, place: int) -> np.ndarray:
-        """Accessor `place` as float64 (count, width)."""
-        accessor = self.document["accessors"][place]
-        view = self.document["bufferViews"][accessor["bufferView"]]
-        dtype = np.dtype(_DTYPES[accessor["componentType"]])
-        count, width = int(accessor["count"]), _WIDTHS[accessor["type"]]
-        start = int(view.get("byteOffset", 0)) + int(accessor.get("byteOffset", 0))
-        row = width * dtype.itemsize
-        stride = int(view.get("byteStride", row))
-        if count < 1 or start < 0 or stride < row:
-            raise ValueError(f"accessor {place} of {count} numbers from {start} on")
-        if start + (count - 1) * stride + row > len(self.body):
-            raise ValueError(f"accessor {place} beyond the end of the file")
-        rows = np.ndarray((count, width), dtype, self.body, start, (stride, dtype.itemsize))
-        scale = np.iinfo(dtype).max if dtype.kind in "iu" and accessor.get("normalized") else 1
-        return np.maximum(rows.astype(np.float64) / scale, -np.inf if scale == 1 else -1.0)
 
 
 def load_glb(path: str | Path) -> Splats:
@@ -59,7 +35,7 @@ def load_glb(path: str | Path) -> Splats:
     """
     path = Path(path)
     try:
-        file = _parts(path.read_bytes())
+        file = unpack(path.read_bytes())
         node, primitive = _primitive(file.document)
         splats = _placed(_splats(file, primitive), node)
     except UserError as error:
@@ -76,20 +52,6 @@ def load_glb(path: str | Path) -> Splats:
     return splats
 
 
-def _parts(content: bytes) -> _File:
-    magic, version, _ = struct.unpack_from("<4sII", content)
-    if magic != b"glTF" or version != 2:
-        raise UserError("expected a binary glTF 2.0 file (.glb), found something else")
-    size, kind = struct.unpack_from("<I4s", content, 12)
-    if kind != b"JSON":
-        raise ValueError("no JSON at its head")
-    document = json.loads(content[20 : 20 + size])
-    length, kind = struct.unpack_from("<I4s", content, 20 + size)
-    if kind != b"BIN\0":
-        raise ValueError("no binary part")
-    return _File(document, content[28 + size : 28 + size + length])
-
-
 def _primitive(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The first node with splats, and they."""
     for node in document.get("nodes", []):
@@ -99,7 +61,7 @@ def _primitive(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
     raise UserError(f"expected splats ({EXTENSION}), found none; is it a mesh or a point cloud?")
 
 
-def _splats(file: _File, primitive: dict[str, Any]) -> Splats:
+def _splats(file: Glb, primitive: dict[str, Any]) -> Splats:
     how, places = primitive["extensions"][EXTENSION], primitive["attributes"]
     space = how.get("colorSpace", "srgb_rec709_display")
     if space != "srgb_rec709_display":

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int32
 
 from data.camera import Camera
 from splatting.splats import Splats
@@ -44,11 +44,34 @@ def render(
         from splatting import gsplat_cuda
 
         return gsplat_cuda.render(splats, camera, background, degree)
+    return _output(_frame(splats, camera, degree, background))
+
+
+def count(splats: Splats, camera: Camera) -> tuple[Int32[np.ndarray, "h w"], RenderOutput]:
+    """How many of `splats` touch each pixel with an alpha of 1/255 or more, and the view itself.
+
+    Counted are those behind an opaque one too, which `render` never reaches.
+    """
+    from splatting.cpu import screen
+    from splatting.cpu.counting import count_splats
+
+    frame = _frame(splats, camera, 0, (0.0, 0.0, 0.0))
+    counted = np.empty(frame.depth.shape, np.int32)
+    count_splats(
+        frame.records, frame.tile_start, frame.splat_of, screen.TILE, frame.columns, counted
+    )
+    return counted, _output(frame)
+
+
+def _frame(splats: Splats, camera: Camera, degree: int, background: Sequence[float]) -> Any:
     from splatting.cpu import pipeline
 
     if not hasattr(_local, "workspace"):
         _local.workspace = pipeline.Workspace()
-    frame = pipeline.forward(
+    return pipeline.forward(
         _local.workspace, splats, camera, degree, np.asarray(background, np.float32)
     )
+
+
+def _output(frame: Any) -> RenderOutput:
     return RenderOutput(frame.rgb.copy(), 1.0 - frame.transmittance, frame.depth.copy())

@@ -62,6 +62,20 @@ def with_origin(splats: Splats, origin_world: tuple[float, float, float]) -> Spl
     return replace(splats, means=means, origin_world=origin_world)
 
 
+def scaled(splats: Splats, factor: float) -> Splats:
+    """The same splats in a world `factor` times as large, about the zero of the model.
+
+    Harmonics stay as they are: they ask for directions alone, and those do not change.
+    """
+    x, y, z = (factor * value for value in splats.origin_world)
+    return replace(
+        splats,
+        means=splats.means * np.float32(factor),
+        log_scales=splats.log_scales + np.float32(np.log(factor)),
+        origin_world=(x, y, z),
+    )
+
+
 PARAMETERS = tuple(
     field.name
     for field in fields(Splats)

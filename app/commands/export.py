@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from data.errors import UserError
+from splatting.selection import Selection
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,8 +27,8 @@ class Command:
     """Write splats for other programs: .ply (3DGS), .compressed.ply (PlayCanvas), .splat, .spz,
     .glb; or cameras.json, the cameras as 3DGS writes them.
 
-    Coordinates stay those of the COLMAP model. Other programs draw every splat as a Gaussian of the
-    same sigma: --bake-gaussian fits Gaussians first.
+    Coordinates stay those of the COLMAP model unless --scale is given. Other programs draw every
+    splat as a Gaussian of the same sigma: --bake-gaussian fits Gaussians first.
     """
 
     run_or_ply: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|FILE.ply")]
@@ -36,65 +37,85 @@ class Command:
     """File to write; its ending names the format."""
     bake_gaussian: bool = False
     """Replace each splat by the Gaussian that looks most like it."""
-    crop_min: tuple[float, float, float] | None = None
-    """Corner of a box, in the coordinates of the model: nothing below it is written."""
-    crop_max: tuple[float, float, float] | None = None
-    """Opposite corner: nothing above it is written."""
-    min_opacity: float = 0.0
-    """Leave out splats fainter than this."""
+    selection: tyro.conf.OmitArgPrefixes[Selection] = field(default_factory=Selection)
+    scale: float = 1.0
+    """Multiply all distances by this, after cropping: real-world units, say."""
+    scene: Path | None = None
+    """COLMAP folder that gives the cameras; a run folder remembers its own."""
 
     def run(self) -> int:
         """Write the file and say what it holds; returns the exit code."""
         from rich.console import Console
 
+        from app.floater_scores import floater_scores
         from app.loading import load
-        from splatting.bake import bake_gaussian
 
         write = writer(self.out)
-        if not 0.0 <= self.min_opacity < 1.0:
-            raise UserError(f"--min-opacity: expected 0 to 1, found {self.min_opacity}")
+        self.check()
         loaded = load(self.run_or_ply)
         if self.out.name.lower() == "cameras.json":
             return self._write_cameras(loaded)
-        splats = loaded.splats.take(kept(loaded.splats, self))
-        if not len(splats):
-            raise UserError(
-                f"{self.run_or_ply}: expected splats inside the crop, found none of"
-                f" {len(loaded.splats):,}; widen --crop-min and --crop-max or lower --min-opacity"
-            )
-        note = ""
-        if self.bake_gaussian:
-            splats = bake_gaussian(splats)
-            note = cost_of_baking(loaded)
-        write(self.out, splats)
         console = Console(highlight=False, markup=False, soft_wrap=True)
+        scores = None
+        if self.selection.drop_floaters:
+            scores = floater_scores(loaded, self.scene, console)
+        splats = edited(loaded.splats, self, scores)
+        write(self.out, splats)
         megabytes = self.out.stat().st_size / 1e6
         console.print(
             f"wrote {self.out}: {len(splats):,} of {len(loaded.splats):,} splats,"
             f" {splats.kernel.name}, {megabytes:.1f} MB"
         )
-        if note:
+        if self.bake_gaussian and (note := cost_of_baking(loaded)):
             console.print(note)
         if any(splats.origin_world):
             x, y, z = splats.origin_world
-            console.print(f"add {x} {y} {z} to its coordinates to get those of the COLMAP model")
+            times = f" times {self.scale:g}" if self.scale != 1.0 else ""
+            console.print(
+                f"add {x} {y} {z} to its coordinates to get those of the COLMAP model{times}"
+            )
         if splats.kernel.name != "gaussian":
             console.print(
                 "other programs will draw Gaussians in their place; --bake-gaussian makes them fit"
             )
         return 0
 
+    def check(self) -> None:
+        """UserError for numbers that cannot be."""
+        self.selection.check()
+        if not 0.0 < self.scale < float("inf"):
+            raise UserError(f"--scale: expected a factor above 0, found {self.scale}")
+
     def _write_cameras(self, loaded: Loaded) -> int:
         from app.camera_list import write_camera_list
 
-        scene = loaded.scene()
+        scene = loaded.scene(self.scene)
         if scene is None:
             raise UserError(
-                f"{self.run_or_ply}: expected a run folder, which knows its cameras, found none"
+                f"{self.run_or_ply}: expected a run folder, which knows its cameras, found none; "
+                "add --scene SCENE"
             )
-        write_camera_list(self.out, scene)
+        write_camera_list(self.out, scene, self.scale)
         print(f"wrote {self.out}: {len(scene.views)} cameras")
         return 0
+
+
+def edited(splats: Splats, command: Command, floater_scores: np.ndarray | None) -> Splats:
+    """What `command` writes of `splats`: some of them, scaled, as Gaussians."""
+    from splatting.bake import bake_gaussian
+    from splatting.selection import kept
+    from splatting.splats import scaled
+
+    chosen = splats.take(kept(splats, command.selection, floater_scores))
+    if not len(chosen):
+        raise UserError(
+            f"{command.run_or_ply}: expected splats inside the crop, found none of"
+            f" {len(splats):,}; widen --crop-min and --crop-max, lower --min-opacity or"
+            " --drop-floaters, or raise --max-size"
+        )
+    if command.scale != 1.0:
+        chosen = scaled(chosen, command.scale)
+    return bake_gaussian(chosen) if command.bake_gaussian else chosen
 
 
 def cost_of_baking(loaded: Loaded) -> str:
@@ -145,18 +166,6 @@ def writer(out: Path) -> Callable[[Path, Splats], None]:
     if ending == ".spz":
         return save_foreign
     return lambda path, splats: _by_gsplat(path, splats, ending)
-
-
-def kept(splats: Splats, command: Command) -> np.ndarray:
-    """Which splats lie in the crop box and are opaque enough."""
-    import numpy as np
-
-    keep = 1.0 / (1.0 + np.exp(-splats.logit_opacities)) >= command.min_opacity
-    if command.crop_min is not None:
-        keep &= (splats.means >= np.array(command.crop_min)).all(axis=1)
-    if command.crop_max is not None:
-        keep &= (splats.means <= np.array(command.crop_max)).all(axis=1)
-    return keep
 
 
 def _by_gsplat(path: Path, splats: Splats, ending: str) -> None:

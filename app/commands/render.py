@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from data.errors import UserError
+from splatting.selection import Selection
 
 if TYPE_CHECKING:
+    import numpy as np
+    from rich.progress import Progress
+
     from data.camera import Camera
     from data.scene import Scene
+    from splatting.splats import Splats
 
 
 @dataclass(frozen=True)
@@ -30,24 +36,28 @@ class Command:
     """Length of the paths around and through."""
     fps: float = 30.0
     """Frames in a second of film."""
-    what: Literal["rgb", "depth", "alpha"] = "rgb"
-    """Colours, depth (near is bright), or opacity."""
+    what: Literal["rgb", "depth", "alpha", "count", "contribution", "ellipsoids"] = "rgb"
+    """Colours, depth (near is bright), opacity, splats that touch a pixel, what each splat paints
+    in the photos, or splats as solid ellipsoids."""
+    level: float = 0.15
+    """Alpha at the surface of the ellipsoids."""
     width: int | None = None
     """Width in pixels; that of the cameras by default."""
     background: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Colour behind everything, 0 to 1."""
+    selection: tyro.conf.OmitArgPrefixes[Selection] = field(default_factory=Selection)
     scene: Path | None = None
     """COLMAP folder that gives the cameras; a run folder remembers its own."""
 
     def run(self) -> int:
         """Draw; returns the exit code."""
-        import numpy as np
         from rich.console import Console
         from rich.progress import Progress
 
-        from app.film import depth_colours, depth_range, film
+        from app.film import film
+        from app.floater_scores import floater_scores
         from app.loading import load
-        from splatting.rasterization import RenderOutput, render
+        from splatting.selection import kept
         from splatting.splats import with_origin
 
         if not (self.frames > 0 and self.fps > 0):
@@ -56,38 +66,65 @@ class Command:
             raise UserError(f"--width: expected 16 to 16384, found {self.width}")
         if not all(0.0 <= value <= 1.0 for value in self.background):
             raise UserError(f"--background: expected three of 0 to 1, found {self.background}")
+        if not 0.01 <= self.level <= 0.95:
+            raise UserError(f"--level: expected 0.01 to 0.95, found {self.level}")
+        self.selection.check()
+        console = Console(highlight=False, markup=False, soft_wrap=True)
         loaded = load(self.run_or_file)
-        scene = loaded.scene(self.scene)
-        splats = loaded.splats
+        # a path of its own needs no photos, which may be gone by now
+        alone = self.path.endswith(".json") and self.what != "contribution"
+        scene = None if alone and self.scene is None else loaded.scene(self.scene)
+        scores = None
+        if self.selection.drop_floaters:
+            scores = floater_scores(loaded, self.scene, console)
+        splats = loaded.splats.take(kept(loaded.splats, self.selection, scores))
         if scene is not None:
             splats = with_origin(splats, scene.origin_world)
         cameras = [self._resized(camera) for camera in self._cameras(scene)]
-
-        def depth_of(drawn: RenderOutput) -> np.ndarray:
-            solid = drawn.alpha > 0.5
-            return np.where(solid, drawn.depth / np.maximum(drawn.alpha, 1e-6), 0.0)
-
-        near, far = 1.0, 2.0
-        if self.what == "depth":
-            looked_at = cameras[:: -(-len(cameras) // 12)]
-            near, far = depth_range(depth_of(render(splats, camera)) for camera in looked_at)
-        console = Console(highlight=False, markup=False, soft_wrap=True)
-        with (
-            film(self.out, self.fps) as add,
-            Progress(console=console, disable=not console.is_terminal) as bar,
-        ):
-            for camera in bar.track(cameras, description="drawing"):
-                drawn = render(splats, camera, self.background)
-                if self.what == "depth":
-                    picture = depth_colours(depth_of(drawn), near, far)
-                else:
-                    alpha = np.repeat(drawn.alpha[..., None], 3, axis=2)
-                    shown = drawn.rgb if self.what == "rgb" else alpha
-                    picture = np.rint(np.clip(shown, 0, 1) * 255).astype(np.uint8)
-                add(picture)
+        with Progress(console=console, disable=not console.is_terminal) as bar:
+            draw = self._way(splats, scene, cameras, bar)
+            with film(self.out, self.fps) as add:
+                for camera in bar.track(cameras, description="drawing"):
+                    add(draw(camera))
         size = f"{cameras[0].width}x{cameras[0].height}"
         console.print(f"wrote {self.out}: {len(cameras)} frames of {size}")
         return 0
+
+    def _way(
+        self, splats: Splats, scene: Scene | None, cameras: list[Camera], bar: Progress
+    ) -> Callable[[Camera], np.ndarray]:
+        """What draws a frame; ranges of heat maps are those of a dozen frames, for all alike."""
+        from app import modes
+        from app.viewer.scene_view import to_uint8
+        from splatting import ellipsoids
+        from splatting.rasterization import count, render
+
+        looked_at = cameras[:: -(-len(cameras) // 12)]
+        if self.what == "depth":
+            from app.film import depth_range
+
+            seen = (modes.expected_depth(render(splats, camera)) for camera in looked_at)
+            limits = modes.Range(*depth_range(seen))
+            return lambda camera: modes.depth(render(splats, camera), limits).rgb
+        if self.what == "alpha":
+            return lambda camera: modes.alpha(render(splats, camera)).rgb
+        if self.what == "count":
+            counted = (count(splats, camera)[0] for camera in looked_at)
+            most = modes.Range(0.0, modes.count_limit(counted))
+            return lambda camera: modes.count(splats, camera, most).rgb
+        if self.what == "ellipsoids":
+            return lambda camera: to_uint8(ellipsoids.draw(splats, camera, self.level).rgb)
+        if self.what == "contribution":
+            if scene is None:
+                raise UserError(
+                    f"{self.run_or_file}: expected to know the scene's cameras, found no "
+                    "config.json that names it; add --scene SCENE"
+                )
+            measured = [view.camera for view in scene.train]
+            task = bar.add_task("measuring", total=len(measured))
+            painted = modes.measure(splats, measured, lambda done: bar.update(task, completed=done))
+            splats = modes.coloured(splats, painted, modes.contribution_range(painted))
+        return lambda camera: to_uint8(render(splats, camera, self.background).rgb)
 
     def _cameras(self, scene: Scene | None) -> list[Camera]:
         from splatting import camera_paths

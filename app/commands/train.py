@@ -57,6 +57,9 @@ class Command:
     """Leave after training instead of serving the page."""
     port: int | None = None
     """Port of the page; by default the next free one from 8080."""
+    host: str = "127.0.0.1"
+    """Address of this machine to serve the page on; 0.0.0.0 for all of them. Who can reach it needs
+    the token too, which stands in the address that is printed."""
     antialiased: bool = False
     """Keep the paint of splats smaller than a pixel, for views from afar (Mip-Splatting)."""
     exposure: bool = False
@@ -99,7 +102,8 @@ class Command:
         console = Console(highlight=False, markup=False, soft_wrap=True)
         if resumed is not None:
             return self._train(resumed, config, console, resumed=True)
-        check(self.scene)
+        if note := check(self.scene):
+            console.print(note)
         run = RunFolder.create(name_of(self.scene), kernels.get(self.kernel).name, self.out)
         try:
             return self._train(run, config, console, resumed=False)
@@ -134,7 +138,7 @@ class Command:
             read_photo(view.image_path)
         viewer = None
         if not self.no_viewer:
-            viewer = training_run.open_viewer(scene, self.kernel, self.port, console)
+            viewer = training_run.open_viewer(scene, config, self.host, self.port, console)
         try:
             state = None
             if resumed:
@@ -173,13 +177,16 @@ class Command:
         console.print(f"go on with: darb3d train {self.scene} --resume {run.path}")
 
 
-def check(source: Path) -> None:
-    """UserError for a source that no training can come of, before a run folder is made for it."""
+def check(source: Path) -> str:
+    """UserError for a source that no training can come of, before a run folder is made for it; what
+    to say of one that is doubtful."""
     from app import cameras
     from data.reconstruction import find_model
 
-    if not cameras.are_missing(source):
-        find_model(cameras.folder_of(source))
+    if cameras.are_missing(source):
+        return cameras.check_photos(source)
+    find_model(cameras.folder_of(source))
+    return ""
 
 
 def resolve(command: Command) -> RunConfig:

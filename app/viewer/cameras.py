@@ -71,6 +71,17 @@ def orbit_distance(camera: Camera, xyz_world: Float[np.ndarray, "n 3"]) -> float
     return float(np.median(depths)) if len(depths) else 1.0
 
 
+def reach(cameras: Sequence[Camera], xyz_world: Float[np.ndarray, "n 3"]) -> float:
+    """How far the 99th of a hundred points lies from the middle of the cameras, and at least how
+    far apart those stand; scene units."""
+    positions = np.array([camera.position_world for camera in cameras])
+    middle = np.median(positions, axis=0)
+    apart = float(np.linalg.norm(positions - middle, axis=1).max())
+    if not len(xyz_world):
+        return apart
+    return max(apart, float(np.quantile(np.linalg.norm(xyz_world - middle, axis=1), 0.99)))
+
+
 def up_direction(cameras: Sequence[Camera]) -> Float[np.ndarray, "3"]:
     """Unit mean of the cameras' -y axes: people hold cameras upright."""
     mean = -np.mean([camera.cam_from_world[1, :3] for camera in cameras], axis=0)

@@ -2,6 +2,7 @@
 
 A moving camera gets small pictures at once; a camera at rest gets a full one. While training
 runs, `stage.Pace` keeps all pages together to a share of the time: looking never starves it.
+Where browsers draw for themselves, the thread keeps their splats up to date instead.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Shaped, UInt8
 
 from app.viewer.cameras import camera_from_pose
+from app.viewer.speed import Speed
+from app.viewer.splat_layer import SplatLayer
 from app.viewer.stage import Stage
 
 if TYPE_CHECKING:
@@ -24,14 +27,16 @@ if TYPE_CHECKING:
 
 SETTLE_S = 0.2
 """A camera that has not moved for this long gets its full picture."""
-MOVING_S = 0.06
+MOVING_S = 1 / 15
 """Time aimed at for one picture of a moving camera."""
 LIVE_S = 0.25
 """Time aimed at for one picture at rest while training runs: its rest blocks the next ones."""
 REFRESH_S = 1.0
 """A page at rest is redrawn this often while the splats change."""
 MAX_DEPTH = 160.0
-"""Depth reaches the page in fixed point up to 167 scene units."""
+"""Depth reaches the page in fixed point up to 167 of its units."""
+MIN_DEPTH = 1e-3
+"""Nearer than the page's own near plane: hides everything."""
 
 
 class RenderWorker(threading.Thread):
@@ -44,8 +49,9 @@ class RenderWorker(threading.Thread):
         self._on_error = on_error
         self._wake = threading.Event()
         self._ended = False
-        self._pixels_per_s = 2e6
+        self._speed = Speed()
         self._failed = False
+        self._layer = SplatLayer(client, stage)
 
     def wake(self) -> None:
         """The camera moved, or the picture is out of date."""
@@ -63,7 +69,8 @@ class RenderWorker(threading.Thread):
             self._wake.clear()
             if self._ended or self._stage.source is None:
                 continue
-            if not moved and shown == self._stage.version:
+            current = shown == self._stage.version and not self._stage.drawn_by_browsers
+            if not moved and current:
                 continue
             shown = self._stage.version
             if moved:
@@ -74,32 +81,44 @@ class RenderWorker(threading.Thread):
 
     def _draw(self, moving: bool) -> None:
         try:
-            with self._stage.pace.turn():
-                begin = time.monotonic()
-                camera = self._camera(moving)
-                output = self._stage.draw(camera)
-                elapsed = time.monotonic() - begin
-            rate = camera.width * camera.height / max(elapsed, 1e-4)
-            self._pixels_per_s += 0.5 * (rate - self._pixels_per_s)
-            if self._ended:
-                return
-            picture = to_uint8(output.rgb)
-            for overlay in list(self._stage.overlays.values()):
-                picture = overlay(picture, camera, self._client)
-            self._client.scene.set_background_image(
-                picture,
-                format="jpeg",
-                jpeg_quality=70 if moving else 92,
-                depth=page_depth(output) if self._stage.with_depth else None,
-            )
-            self._client.flush()
-            if self._failed:
-                self._failed = False
-                self._on_error("")
+            self._stage.alone(self._show, moving)
         except Exception as error:  # a page must outlive whatever a render does
             if not self._ended:
                 self._failed = True
                 self._on_error(f"{type(error).__name__}: {error}")
+
+    def _show(self, moving: bool) -> None:
+        if self._ended:
+            return
+        if self._stage.drawn_by_browsers:
+            self._layer.refresh(self._camera(moving).position_world, resting=not moving)
+            self._works()
+            return
+        with self._stage.pace.turn():
+            begin = time.monotonic()
+            camera = self._camera(moving)
+            output = self._stage.draw(camera, self._client)
+            elapsed = time.monotonic() - begin
+        self._speed.add(camera.width * camera.height, elapsed)
+        if self._ended:
+            return
+        picture = to_uint8(output.rgb)
+        for overlay in list(self._stage.overlays.values()):
+            picture = overlay(picture, camera, self._client)
+        self._client.scene.set_background_image(
+            picture,
+            format="jpeg",
+            jpeg_quality=70 if moving else 92,
+            depth=page_depth(output, self._stage.scale) if self._stage.with_depth else None,
+        )
+        self._layer.hide()
+        self._client.flush()
+        self._works()
+
+    def _works(self) -> None:
+        if self._failed:
+            self._failed = False
+            self._on_error("")
 
     def _camera(self, moving: bool) -> Camera:
         view = self._client.camera
@@ -107,21 +126,24 @@ class RenderWorker(threading.Thread):
         scale = self._stage.detail * min(1.0, 1920 / max(width, height))
         seconds = MOVING_S if moving else LIVE_S if self._stage.live else None
         if seconds is not None:
-            budget = self._pixels_per_s * seconds / (width * height)
+            budget = self._speed.pixels_in(seconds) / (width * height)
             scale = min(scale, float(np.clip(np.sqrt(budget), 0.15, 1.0)))
         size = max(16, round(width * scale)), max(16, round(height * scale))
-        return camera_from_pose(view.wxyz, view.position, view.fov, *size)
+        position = np.asarray(view.position) / self._stage.scale
+        return camera_from_pose(view.wxyz, position, view.fov, *size)
 
 
-def to_uint8(rgb: Float[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
-    """An image 0..1 as bytes, rounded to nearest."""
-    return (np.clip(rgb, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+def to_uint8(rgb: Shaped[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    """An image 0..1 as bytes, rounded to nearest; bytes as they are."""
+    if rgb.dtype == np.uint8:
+        return rgb
+    levels = np.multiply(rgb, 255.0)  # the one copy: three took longer than the picture's JPEG
+    levels += 0.5
+    return np.clip(levels, 0.0, 255.0, out=levels).astype(np.uint8)
 
 
-def page_depth(output: Any) -> Float[np.ndarray, "h w"] | None:
-    """Mean depth where the picture is solid, far elsewhere; None when the scene is too large."""
+def page_depth(output: Any, scale: float) -> Float[np.ndarray, "h w"]:
+    """Mean depth in units of the page where the picture is solid, far elsewhere."""
     solid = output.alpha > 0.5
-    depth = np.where(solid, output.depth / np.maximum(output.alpha, 0.5), MAX_DEPTH)
-    if np.any(solid) and np.percentile(depth[solid], 99) > 0.9 * MAX_DEPTH:
-        return None
-    return depth
+    depth = scale * output.depth / np.maximum(output.alpha, 0.5)
+    return np.where(solid, np.clip(depth, MIN_DEPTH, MAX_DEPTH), MAX_DEPTH)

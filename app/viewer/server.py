@@ -1,143 +1,77 @@
-"""Viewer: one page on 127.0.0.1 that shows splats, live while they train.
+"""Viewer: one page, on 127.0.0.1 unless told otherwise, that shows splats, live while they train.
 
 Callbacks only set state and wake the render threads; nothing here computes what a command cannot.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
-import socket
 import time
+import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from app.viewer import address
 from app.viewer.cameras import (
     Pose,
     orbit_distance,
     pose_around,
     pose_from_camera,
+    reach,
     up_direction,
 )
+from app.viewer.client_page import client_page
 from app.viewer.controls import add_scene_controls
-from app.viewer.page import Page
+from app.viewer.page import Page, page_scale
 from app.viewer.scene_view import RenderWorker
+from app.viewer.served_page import ServedPage
+from app.viewer.shared_page import shared_page
 from app.viewer.stage import Stage
-from app.viewer.training_panel import Panel
-from data.errors import UserError
 
 if TYPE_CHECKING:
     from viser import ClientHandle
 
+    from app.viewer.versus import Contestant
     from data.camera import Camera
     from data.scene import Scene
-
-DEFAULT_PORT = 8080
-TRAINING_SHARE = 0.25
-"""Pages take at most this share of the time while training runs."""
+    from splatting.kernels import Kernel
+    from splatting.splats import Splats
 
 
-def free_port(host: str, port: int | None) -> int:
-    """`port` itself, or the next free one from 8080 when none was asked for.
-
-    Raises UserError when the port asked for is out of range or taken.
-    """
-    if port is not None:
-        if not 0 <= port <= 65535:
-            raise UserError(f"--port: expected 0 to 65535, found {port}; choose a free port")
-        problem = _port_problem(host, port)
-        if problem:
-            raise UserError(
-                f"--port: expected a free port, but {port} on {host} cannot be used ({problem}); "
-                "choose another, or leave --port out to take the next free one"
-            )
-        return port
-    for candidate in range(DEFAULT_PORT, DEFAULT_PORT + 100):
-        if not _port_problem(host, candidate):
-            return candidate
-    raise UserError(
-        f"expected a free port from {DEFAULT_PORT} to {DEFAULT_PORT + 99} on {host}, found none; "
-        "name one with --port or use --no-viewer"
-    )
-
-
-def _port_problem(host: str, port: int) -> str:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As the server itself binds: a port in TIME_WAIT is free, one being listened on is not.
-        if os.name == "posix":
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            return (error.strerror or str(error)).lower()
-    return ""
-
-
-def _quiet() -> contextlib.AbstractContextManager:
-    """viser greets and says goodbye on stdout, which belongs to the commands."""
-    return contextlib.redirect_stdout(io.StringIO())
-
-
-class Viewer:
-    """The page and its state; `close()` ends it. All methods may be called from any thread."""
+class Viewer(ServedPage):
+    """A page of splats and its state."""
 
     def __init__(
         self,
         title: str,
         subtitle: str = "",
         port: int | None = None,
-        host: str = "127.0.0.1",
+        host: str = address.LOOPBACK,
         render: Callable[[Any, Camera], Any] | None = None,
         source: str = "",
+        kernel: Kernel | None = None,
+        antialiased: bool = False,
+        scene_option: str = "",
     ) -> None:
-        try:
-            import viser
-        except ImportError as error:
-            raise UserError(
-                f"the page needs the package viser, found: {error}; "
-                "pip install viser, or train with --no-viewer"
-            ) from error
         if render is None:
             import splatting
 
             render = splatting.render
-        wanted = free_port(host, port)
-        self.host = host
-        with _quiet():
-            self._server = viser.ViserServer(host=host, port=wanted, label="Darb3D", verbose=False)
-        self.port = self._server.get_port()
-        if port not in (None, 0) and self.port != port:
-            self.close()
-            raise UserError(f"--port: {port} on {host} was taken a moment ago; choose another")
+        self.title = title
+        browser = client_page(kernel, antialiased) if kernel else None
+        super().__init__(title, subtitle, port, host, browser)
         self._stage = Stage(render)
+        self._stage.browser = self._browser
         self._workers: dict[int, RenderWorker] = {}
-        self._page = Page(self._server, self._stage, self._wake_all, source)
-        self._server.gui.configure_theme(
-            dark_mode=True, show_logo=False, show_share_button=False, brand_color=(88, 166, 255)
+        self._page = Page(
+            self._server, self._stage, self._wake_all, source, scene_option=scene_option
         )
-        self._server.gui.main_panel.dock_right()
-        self.panel = Panel(self._server, title, subtitle)
+        # a tab may close while its picture is drawn
+        warnings.filterwarnings("ignore", "Queued a .* on a closed connection", UserWarning)
         self._server.on_client_connect(self._join)
         self._server.on_client_disconnect(self._leave)
-
-    @property
-    def address(self) -> str:
-        """What to open in a browser."""
-        return f"http://{self.host}:{self.port}"
-
-    @property
-    def hint(self) -> str:
-        """How to reach the page from another machine; empty when nobody came through ssh."""
-        if not os.environ.get("SSH_CONNECTION"):
-            return ""
-        return f"from your own machine: ssh -L {self.port}:127.0.0.1:{self.port} <this machine>"
-
-    def clients(self) -> dict[int, ClientHandle]:
-        """The open pages."""
-        return self._server.get_clients()
 
     def show_scene(self, scene: Scene) -> None:
         """Start at the first training view, with the scene upright; offer the cameras."""
@@ -147,20 +81,26 @@ class Viewer:
         page = self._page
         page.scene, page.views = scene, views
         page.poses = [pose_from_camera(*pair) for pair in zip(cameras, distances, strict=True)]
-        page.frustum_size = 0.12 * float(np.median(distances))
-        self._start_at(page.poses[0], up_direction(cameras))
+        distance = float(np.median(distances))
+        page.frustum_size = 0.12 * distance
+        page.up = up_direction(cameras)
+        self._stage.scale = page_scale(distance, reach(cameras, scene.points.xyz))
+        self._start_at(page.poses[0], page.up)
         add_scene_controls(page)
 
     def show_cloud(self, xyz_world: np.ndarray) -> None:
         """Start in front of splats that came without cameras."""
         pose = pose_around(xyz_world)
-        self._start_at(pose, np.array([0.0, -1.0, 0.0]))
+        distance = float(np.linalg.norm(pose.look_at - pose.position))
+        self._page.up = np.array([0.0, -1.0, 0.0])
+        self._stage.scale = page_scale(distance, 3.0 * distance)
+        self._start_at(pose, self._page.up)
         add_scene_controls(self._page)
 
     def begin_training(self) -> None:
         """From here on `update` follows; pages leave most of the time to training."""
-        self._stage.pace.share = TRAINING_SHARE
         self.panel.begin_training()
+        self._stage.pace.share = self.panel.share
 
     def update(self, step: int, values: dict, stop: Callable[[], object] = bool) -> bool:
         """Take the report of a step; False when someone pressed the stop button.
@@ -173,7 +113,7 @@ class Viewer:
             self._stage.pace.share = 1.0
             while self.panel.paused and not self.panel.stop_asked and not stop():
                 time.sleep(0.05)
-            self._stage.pace.share = TRAINING_SHARE
+        self._stage.pace.share = self.panel.share
         return not self.panel.stop_asked
 
     def end_training(self, result: Any) -> None:
@@ -193,32 +133,56 @@ class Viewer:
         self.panel.show_finished(len(splats), splats.sh_degree, metrics)
         self.show_splats(splats)
 
+    def compare(self, first: Contestant, second: Contestant, scene: Scene | None) -> None:
+        """Two runs with one camera, `first` as the one that panels speak of."""
+        self._page.contestants = first, second
+        self.show_finished(first.splats, scene)
+        self.panel.show({})  # the numbers of both stand beside each other in the panel
+
     def show_splats(self, splats: Any) -> None:
         """Put splats on stage that no longer change."""
         self._stage.put(splats)
         self._wake_all()
 
+    def shared_page(self, splats: Splats) -> str:
+        """One HTML file that shows `splats` from the start of this page, without a server."""
+        browser = self._stage.browser
+        if browser is None:
+            raise ValueError("expected a viewer that was opened with a kernel")
+        scale = self._stage.scale
+        position = self._server.initial_camera.position / scale
+        caption = f"{self.title} · {splats.kernel.name} · {len(splats):,} splats"
+        return shared_page(self._server, browser, splats, position, scale, caption)
+
     def close(self) -> None:
         """End the page and its threads."""
+        if hasattr(self, "_page"):
+            self._page.closed = True
         for worker in list(getattr(self, "_workers", {}).values()):
             worker.end()
-        with _quiet():
-            self._server.stop()
+        super().close()
 
     def _start_at(self, pose: Pose, up: np.ndarray) -> None:
-        self._server.scene.set_up_direction(tuple(up))
-        start = self._server.initial_camera
-        start.position, start.look_at, start.up = pose.position, pose.look_at, pose.up
-        start.fov = pose.fov_y_rad
+        scaled = replace(
+            pose,
+            position=self._stage.scale * pose.position,
+            look_at=self._stage.scale * pose.look_at,
+        )
+        super()._start_at(scaled, up)
 
-    def _join(self, client: ClientHandle) -> None:
+    # Coroutines run on viser's own thread, in order: a page cannot leave before it has joined.
+    async def _join(self, client: ClientHandle) -> None:
         worker = RenderWorker(client, self._stage, self.panel.show_error)
         self._workers[client.client_id] = worker
-        client.camera.on_update(lambda _: worker.wake())
+
+        @client.camera.on_update
+        async def _(_camera: object) -> None:
+            worker.wake()
+
         worker.start()
         worker.wake()
 
-    def _leave(self, client: ClientHandle) -> None:
+    async def _leave(self, client: ClientHandle) -> None:
         worker = self._workers.pop(client.client_id, None)
         if worker is not None:
             worker.end()

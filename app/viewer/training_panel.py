@@ -13,6 +13,8 @@ import numpy as np
 if TYPE_CHECKING:
     from viser import ViserServer
 
+TRAINING_SHARE = 0.25
+"""Pages take at most this share of the time while training runs, until someone asks for another."""
 CURVE_POINTS = 400
 PANEL_EVERY_S = 0.5
 _AXIS = {"stroke": "#8b949e", "grid": {"stroke": "#2d333b"}, "ticks": {"stroke": "#2d333b"}}
@@ -96,12 +98,19 @@ class Panel:
         self._charts: tuple | None = None
         self.stop_asked = False
         self.paused = False
+        self.share = TRAINING_SHARE
+        """How much of the time pages may take from training."""
         server.gui.set_panel_label("Darb3D")
         self._summary = server.gui.add_html(self._html(), order=0)
 
     def say(self, subtitle: str) -> None:
         """Replace the line under the title."""
         self._subtitle = subtitle
+        self._summary.content = self._html()
+
+    def rename(self, title: str) -> None:
+        """Replace the title."""
+        self._title = title
         self._summary.content = self._html()
 
     def show(self, cells: dict[str, str]) -> None:
@@ -122,7 +131,20 @@ class Panel:
         self._bar = gui.add_progress_bar(0.0, animated=True, order=1)
         self._pause = gui.add_button("Pause", icon=Icon.PLAYER_PAUSE, color="gray", order=2)
         self._stop = gui.add_button("Stop and save", icon=Icon.PLAYER_STOP, color="gray", order=3)
+        self._time = gui.add_slider(
+            "time for the page, %",
+            min=5,
+            max=90,
+            step=5,
+            initial_value=round(100 * TRAINING_SHARE),
+            hint="Percent of the time that pictures may take while training runs",
+            order=3.5,
+        )
         self._add_charts()
+
+        @self._time.on_update
+        def _(_event) -> None:
+            self.share = self._time.value / 100
 
         @self._pause.on_click
         def _(_event) -> None:
@@ -152,7 +174,7 @@ class Panel:
         if self._last is not None:
             self._publish(*self._last)
         self._bar.visible = False
-        self._stop.visible = self._pause.visible = False
+        self._stop.visible = self._pause.visible = self._time.visible = False
         self._cells.pop("time left", None)
         self.say(f"done after {steps:,} steps")
 
@@ -173,7 +195,9 @@ class Panel:
                 "loss": f"{self._mean_loss:.4f}",
                 "trained": format_duration(last["seconds"]),
             }
-            self._add_charts()
+            # what has ended is not watched: the room is for looking
+            with self._server.gui.add_folder("Curves", expand_by_default=False, order=4):
+                self._add_charts()
         self.show(cells)
 
     def _publish(self, step: int, values: dict) -> None:

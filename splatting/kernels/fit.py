@@ -28,8 +28,8 @@ _GOOD_ERROR, _GOOD_SLOPE_ERROR, _GOOD_TAIL_SLOPE_ERROR = 3e-5, 2e-3, 5e-4
 """The cheapest program this close is taken if there is one; pairs serve long tails, over whose area
 errors of the slope add up."""
 _PRECISE_SLOPE_ERROR = 1e-4
-_MOST_DEGREE = {"q": 12, "d": 12, "root-d": 12, "two-q": 9}
-_OVERHEAD = {"q": 0, "d": 6, "root-d": 14, "two-q": 3}
+_MOST_DEGREE: dict[Variable, int] = {"q": 12, "d": 12, "root-d": 12, "two-q": 9}
+_OVERHEAD: dict[Variable, int] = {"q": 0, "d": 6, "root-d": 14, "two-q": 3}
 """Work beside the multiply-adds of one polynomial, in multiply-adds."""
 _PLACES = 4001
 _KNOTS = np.linspace(0.06, 0.7, 33)
@@ -59,7 +59,7 @@ class Program:
     @property
     def cost(self) -> int:
         """Multiply-adds a pixel, roughly."""
-        return len(self.pieces) * self.degree + _OVERHEAD[self.variable]
+        return _cost(self.variable, self.degree)
 
     def __call__(self, q: Float64[np.ndarray, "n"], dtype: Any = np.float64) -> Any:
         """The program's value, in float32 as the loops compute it if asked."""
@@ -90,9 +90,9 @@ def fit(f: Profile, support: float) -> Program:
     kinks = find_kinks(f, support)
     best: Program | None = None
     closest = (np.inf, np.inf)
-    for candidate in _candidates(f, support, kinks):
-        if best is not None and candidate.cost >= best.cost and _grade(best) == 2:
-            continue
+    for candidate in _candidates(f, support, kinks, tuple(_MOST_DEGREE)):
+        if best is not None and _grade(best) == 2:
+            break  # the others cost as much or more
         found = measure(candidate, f, support, kinks)
         closest = min(closest, (found.max_error, found.max_slope_error))
         if best is None or (_grade(found), -found.cost) > (_grade(best), -best.cost):
@@ -111,8 +111,7 @@ def fit_precisely(f: Profile, support: float, like: Program) -> Program:
     kinks = find_kinks(f, support)
     found = [
         measure(candidate, f, support, kinks)
-        for candidate in _candidates(f, support, kinks)
-        if candidate.variable == like.variable
+        for candidate in _candidates(f, support, kinks, (like.variable,))
     ]
     close = [program for program in found if program.max_slope_error <= _PRECISE_SLOPE_ERROR]
     if close:
@@ -128,17 +127,35 @@ def _grade(program: Program) -> int:
     return int(error <= MOST_ERROR and slope <= MOST_SLOPE_ERROR)
 
 
-def _candidates(f: Profile, support: float, kinks: Float64[np.ndarray, "k"]) -> Iterator[Program]:
+def _candidates(
+    f: Profile, support: float, kinks: Float64[np.ndarray, "k"], variables: tuple[Variable, ...]
+) -> Iterator[Program]:
+    """Programs of every degree in these variables, the cheapest first, each made when its turn
+    comes."""
     end = support**2
-    for degree in range(1, max(_MOST_DEGREE.values()) + 1):
-        yield Program("q", (_interpolate(f, (0.0, end), degree),))
-        yield Program("d", (_interpolate(lambda d: f(d * d), (0.0, support), degree),))
-        yield Program("root-d", (_fit_root(f, support, degree),))
-        if degree <= _MOST_DEGREE["two-q"]:
+    ways: list[tuple[Variable, int]] = [
+        (variable, degree)
+        for degree in range(1, max(_MOST_DEGREE.values()) + 1)
+        for variable in variables
+        if degree <= _MOST_DEGREE[variable]
+    ]
+    for variable, degree in sorted(ways, key=lambda way: _cost(*way)):
+        if variable == "q":
+            yield Program("q", (_interpolate(f, (0.0, end), degree),))
+        elif variable == "d":
+            yield Program("d", (_interpolate(lambda d: f(d * d), (0.0, support), degree),))
+        elif variable == "root-d":
+            yield Program("root-d", (_fit_root(f, support, degree),))
+        else:
             knots = kinks**2 if len(kinks) else _KNOTS * end
             pairs = [_pair(f, end, float(knot), degree) for knot in knots]
             places = np.linspace(0.0, support, 401) ** 2
             yield min(pairs, key=lambda pair: np.max(np.abs(pair(places) - f(places))))
+
+
+def _cost(variable: Variable, degree: int) -> int:
+    pieces = 2 if variable == "two-q" else 1
+    return pieces * degree + _OVERHEAD[variable]
 
 
 def _interpolate(f: Profile, domain: tuple[float, float], degree: int) -> tuple[float, ...]:

@@ -5,84 +5,19 @@ Needs Chromium; without it these tests are skipped, or fail when DARB3D_REQUIRE_
 
 from __future__ import annotations
 
-import io
-import os
-import shutil
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from browsing import a_scene, chromium, seen, settle, sky
 
 from app.viewer import Viewer
-from app.viewer.cameras import camera_from_pose
-from data.camera import Camera
-
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--enable-unsafe-swiftshader",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
-
-def missing(reason: str):
-    if os.environ.get("DARB3D_REQUIRE_BROWSER") == "1":
-        pytest.fail(f"DARB3D_REQUIRE_BROWSER=1, but {reason}")
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="module")
 def browser():
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        missing("no chromium on this machine (apt-get install chromium)")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing("no playwright (pip install playwright)")
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-def sky(_splats, camera: Camera) -> SimpleNamespace:
-    """A scene known in every direction: smooth colours with two soft waves."""
-    y, x = np.mgrid[: camera.height, : camera.width] + 0.5
-    fx, fy, cx, cy = camera.K[[0, 1, 0, 1], [0, 1, 2, 2]]
-    rays = np.stack([(x - cx) / fx, (y - cy) / fy, np.ones_like(x)], -1)
-    rays = rays @ camera.cam_from_world[:3, :3]
-    rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
-    rgb = 0.5 + 0.3 * rays + 0.2 * np.sin(4 * rays[..., ::-1])
-    shape = x.shape
-    return SimpleNamespace(rgb=np.clip(rgb, 0, 1), alpha=np.ones(shape), depth=np.full(shape, 10.0))
-
-
-def a_scene() -> SimpleNamespace:
-    views = []
-    for index, angle in enumerate(np.linspace(-0.6, 0.6, 9)):
-        c, s = np.cos(angle), np.sin(angle)
-        cam_from_world = np.eye(4)
-        cam_from_world[:3, :3] = [[c, 0, s], [0, 1, 0], [-s, 0, c]]
-        cam_from_world[:3, 3] = [0, 0, 4]
-        K = np.array([[300.0, 0, 200], [0, 300, 150], [0, 0, 1]])
-        split = "train" if index % 8 else "test"
-        view = SimpleNamespace(
-            name=f"{index}.jpg", camera=Camera(K, cam_from_world, 400, 300), split=split
-        )
-        views.append(view)
-    points = SimpleNamespace(xyz=np.random.default_rng(0).normal(size=(200, 3)))
-    return SimpleNamespace(
-        name="sky",
-        points=points,
-        train=tuple(view for view in views if view.split == "train"),
-        test=tuple(view for view in views if view.split == "test"),
-    )
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture
@@ -100,40 +35,6 @@ def page(browser, viewer):
     opened.wait_for_selector("canvas", timeout=30_000)
     yield opened
     opened.close()
-
-
-def seen(page) -> np.ndarray:
-    """The picture on the page without its panel, float 0..1."""
-    import PIL.Image
-
-    box = page.locator("canvas").first.bounding_box()
-    data = page.screenshot(clip=box)
-    return np.asarray(PIL.Image.open(io.BytesIO(data)).convert("RGB"), np.float32) / 255
-
-
-def distance_from_truth(viewer: Viewer, page, render=sky, splats=None) -> float:
-    """Mean absolute difference between page and direct render, in the half free of notices."""
-    image = seen(page)
-    height, width = image.shape[:2]
-    clients = list(viewer.clients().values())
-    if not clients:
-        return 1.0
-    view = clients[0].camera
-    camera = camera_from_pose(view.wxyz, view.position, view.fov, width, height)
-    truth = np.clip(render(splats, camera).rgb, 0, 1)
-    half = slice(width // 2, None)
-    return float(np.mean(np.abs(image[:, half] - truth[:, half])))
-
-
-def settle(viewer: Viewer, page, below: float = 0.02, **truth) -> float:
-    """Wait until the page shows the truth; the last distance."""
-    distance = 1.0
-    for _ in range(40):
-        distance = distance_from_truth(viewer, page, **truth)
-        if distance < below:
-            break
-        time.sleep(0.25)
-    return distance
 
 
 def test_the_page_shows_the_render_and_follows_the_camera(viewer, page):

@@ -21,7 +21,7 @@ def run(darb3d, banana, tmp_path_factory):
     return folder / "run"
 
 
-@pytest.mark.parametrize("what", ["rgb", "depth", "alpha"])
+@pytest.mark.parametrize("what", ["rgb", "depth", "alpha", "count", "contribution", "ellipsoids"])
 def test_pictures_along_a_path(darb3d, run, tmp_path, what):
     words = ("--frames", 3, "--path", "through", "--what", what, "--width", 80)
     result = darb3d.run("render", run, "-o", "out", *words, cwd=tmp_path)
@@ -30,6 +30,13 @@ def test_pictures_along_a_path(darb3d, run, tmp_path, what):
     pictures = [np.asarray(PIL.Image.open(f)) for f in sorted((tmp_path / "out").iterdir())]
     assert len(pictures) == 3 and all(p.shape == (53, 80, 3) for p in pictures)
     assert pictures[1].std() > 5
+
+
+def test_a_level_that_no_splat_can_have_is_one_line(darb3d, run, tmp_path):
+    words = ("--what", "ellipsoids", "--level", 1.5)
+    result = darb3d.run("render", run, "-o", "out", *words, cwd=tmp_path)
+    assert result.returncode == 2 and "--level: expected 0.01 to 0.95" in result.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_film_that_plays(darb3d, run, tmp_path):

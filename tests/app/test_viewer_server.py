@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from app.viewer import Viewer
-from app.viewer.scene_view import MAX_DEPTH, RenderWorker, page_depth
-from app.viewer.server import free_port
+from app.viewer.address import free_port
+from app.viewer.page import FARTHEST, NEAREST, page_scale
+from app.viewer.scene_view import MAX_DEPTH, MIN_DEPTH, RenderWorker, page_depth
 from app.viewer.stage import Pace, Stage
 from app.viewer.training_panel import Curve, format_duration, seconds_left, summary_html
 from data.errors import UserError
@@ -27,7 +28,7 @@ def listener(host: str = "127.0.0.1") -> socket.socket:
 def test_binds_to_this_machine_only():
     viewer = Viewer("cup", port=0, render=lambda *_: None)
     try:
-        assert viewer.address == f"http://127.0.0.1:{viewer.port}"
+        assert viewer.address.startswith(f"http://127.0.0.1:{viewer.port}/?token=")
         with socket.create_connection(("127.0.0.1", viewer.port), timeout=2):
             pass
         sockets = _listening_addresses(viewer.port)
@@ -70,7 +71,7 @@ def test_a_port_that_was_asked_for_and_is_taken_is_an_error():
 def test_the_default_port_gives_way(monkeypatch):
     with listener() as taken:
         port = taken.getsockname()[1]
-        monkeypatch.setattr("app.viewer.server.DEFAULT_PORT", port)
+        monkeypatch.setattr("app.viewer.address.DEFAULT_PORT", port)
         assert port < free_port("127.0.0.1", None) < port + 100
 
 
@@ -155,17 +156,18 @@ def test_latest_camera_wins_and_rest_brings_full_size():
 
     stage, client = Stage(render), FakeClient()
     worker = RenderWorker(client, stage, lambda _: None)
-    worker._pixels_per_s = 1e4  # so slow that a moving picture must be small
+    for pixels in (100, 1000) * 20:
+        worker._speed.add(pixels, 1e-4 * pixels)  # so slow that a moving picture must be small
     stage.put("splats")
     worker.start()
     for x in range(200):
         client.camera.position = np.array([float(x), 0, 0])
         worker.wake()
         time.sleep(0.002)
-    assert until(lambda: client.pictures and client.pictures[-1].shape == (48, 64, 3))
+    assert until(lambda: positions[-1] == 199 and client.pictures[-1].shape == (48, 64, 3))
     worker.end()
     worker.join(5)
-    assert positions[-1] == 199 and len(positions) < 60
+    assert len(positions) < 60
     assert client.pictures[0].shape[0] < 48
 
 
@@ -181,13 +183,24 @@ def test_pages_take_a_quarter_of_the_time_while_training():
         assert busy / (time.monotonic() - begin) < 0.27
 
 
-def test_depth_of_a_page_is_mean_depth_where_solid_and_absent_where_it_cannot_be_sent():
+def test_depth_of_a_page_is_mean_depth_where_solid_and_far_elsewhere():
     output = SimpleNamespace(
-        alpha=np.array([[0.8, 0.1, 0.0]]), depth=np.array([[4.0, 0.3, 0.0]]), rgb=None
+        alpha=np.array([[0.8, 0.1, 0.0, 1.0]]), depth=np.array([[4.0, 0.3, 0.0, 0.0]]), rgb=None
     )
-    np.testing.assert_allclose(page_depth(output), [[5.0, MAX_DEPTH, MAX_DEPTH]])
+    np.testing.assert_allclose(
+        page_depth(output, 1.0), [[5.0, MAX_DEPTH, MAX_DEPTH, MIN_DEPTH]], rtol=1e-6
+    )
     output.depth = output.depth * 1000
-    assert page_depth(output) is None
+    assert page_depth(output, 0.01)[0, 0] == pytest.approx(50.0)
+    assert page_depth(output, 1.0)[0, 0] == MAX_DEPTH
+
+
+def test_scenes_of_any_size_fit_the_depth_of_a_page():
+    for size in 10.0 ** np.arange(-4, 6, 0.5):
+        scale = page_scale(size, 12 * size)
+        assert NEAREST <= scale * size <= FARTHEST / 12 or scale == 1.0
+        assert scale * 12 * size <= FARTHEST
+        assert np.log10(scale) == round(np.log10(scale))
 
 
 def test_panel_text_is_escaped():

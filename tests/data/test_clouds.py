@@ -58,8 +58,8 @@ def test_without_open3d_the_missing_package_is_named(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "content", "part"),
     [
-        ("a.npz", b"PK no", "expected a .npz"),
-        ("a.npz", b"", "expected a .npz"),
+        ("a.npz", b"PK no", "expected an .npz"),
+        ("a.npz", b"", "expected an .npz"),
         ("a.xyz", b"1 2\n3 4\n", "3 columns"),
         ("a.xyz", b"one two three\n", "rows"),
         ("a.xyz", b"nan nan nan\n", "none that is finite"),
@@ -82,3 +82,29 @@ def test_a_missing_cloud_and_arrays_of_the_wrong_shape(tmp_path):
     np.savez(tmp_path / "a.npz", xyz=np.zeros((3, 2)))
     with pytest.raises(UserError, match=r"shape \(n, 3\)"):
         read_cloud(tmp_path / "a.npz")
+
+
+def test_normals_and_classes_of_points(tmp_path):
+    normals = np.array([[0, 0, 2.0], [np.nan, 0, 0], [3, 0, 4]])
+    units = np.array([[0, 0, 1.0], [0, 0, 0], [0.6, 0, 0.8]])
+    columns = dict(zip(("x", "y", "z", "nx", "ny", "nz"), np.hstack([XYZ, normals]).T, strict=True))
+    classes = {"scalar_Classification": np.array([2.0, 6, 2], np.float32)}
+    ply.write_vertices(tmp_path / "a.ply", columns | classes)
+    np.savez(tmp_path / "a.npz", xyz=XYZ, normals=normals, labels=np.array([2, 6, 2], np.uint8))
+    for name in ("a.ply", "a.npz"):
+        cloud = read_cloud(tmp_path / name)
+        np.testing.assert_allclose(cloud.normals, units)
+        assert cloud.labels.dtype == np.int64 and cloud.labels.tolist() == [2, 6, 2]
+        some = cloud.take(np.array([True, False, True]))
+        assert some.rgb is None and some.labels.tolist() == [2, 2]
+        np.testing.assert_allclose(some.normals, units[[0, 2]])
+    np.savez(tmp_path / "b.npz", xyz=XYZ, labels=np.zeros(2, int))
+    with pytest.raises(UserError, match="expected labels of shape"):
+        read_cloud(tmp_path / "b.npz")
+
+
+def test_normals_that_are_all_zero_are_none(tmp_path):
+    names = ("x", "y", "z", "nx", "ny", "nz")
+    columns = dict(zip(names, np.hstack([XYZ, 0 * XYZ]).T, strict=True))
+    ply.write_vertices(tmp_path / "a.ply", columns)
+    assert read_cloud(tmp_path / "a.ply").normals is None

@@ -8,6 +8,7 @@ import numpy as np
 import PIL.Image  # noqa: F401 (before pycolmap, see docs/decisions.md)
 import pytest
 
+from data import colmap_binary
 from data.colmap import find_models, read_model
 from data.errors import UserError
 from tests.data.model_files import CAMERA, binary_model
@@ -157,8 +158,34 @@ def test_text_that_is_not_colmaps(tmp_path, file, text, part):
 
 def test_a_model_that_lacks_a_file_names_it(tmp_path):
     folder = binary_model(tmp_path, ["a.png"])
+    (folder / "images.bin").unlink()
+    with pytest.raises(UserError, match=r"expected images\.bin or images\.txt"):
+        read_model(folder)
+
+
+def test_a_model_may_lack_its_points(tmp_path):
+    folder = binary_model(tmp_path, ["a.png"])
     (folder / "points3D.bin").unlink()
-    with pytest.raises(UserError, match=r"expected points3D\.bin or points3D\.txt"):
+    model = read_model(folder)
+    assert len(model.points) == 0 and model.seen_by == {}
+    assert "no points3D.bin" in model.notes[0]
+
+
+def test_a_dense_cloud_is_read_at_once(tmp_path):
+    """Without tracks records are of one length: the tens of millions of a fused cloud are not
+    walked one by one, in memory of a few times the file."""
+    folder = binary_model(tmp_path, ["a.png"])
+    count = colmap_binary._AT_ONCE + 7
+    rows = np.zeros(count, colmap_binary._POINT)
+    rows["xyz"] = np.random.default_rng(0).normal(size=(count, 3))
+    rows["rgb"] = np.arange(count * 3).reshape(count, 3) % 251
+    content = struct.pack("<Q", count) + rows.tobytes()
+    (folder / "points3D.bin").write_bytes(content)
+    model = read_model(folder)
+    np.testing.assert_array_equal(model.points.xyz, rows["xyz"])
+    np.testing.assert_array_equal(model.points.rgb, rows["rgb"])
+    (folder / "points3D.bin").write_bytes(content[:-8] + struct.pack("<Q", 3))
+    with pytest.raises(UserError, match="cut short"):
         read_model(folder)
 
 

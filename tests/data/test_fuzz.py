@@ -21,6 +21,7 @@ import data
 from data import load_scene
 from data.clouds import read_cloud
 from data.errors import UserError
+from data.motion_files import read_motions
 from data.scene import Scene
 from splatting.export import load_ply
 from splatting.foreign import load_foreign
@@ -144,6 +145,20 @@ def other_file(tmp: Path, name: str) -> Path:
     return tmp
 
 
+def motion_file(tmp: Path, name: str) -> Path:
+    from data.motion_files import write_motions
+    from tests.data.walkers import walker
+
+    write_motions(tmp / name, [walker(8)])
+    return tmp
+
+
+def whole_motions(path: Path) -> None:
+    for motion in read_motions(path):
+        assert not np.isinf(motion.xyz).any() and motion.fps > 0
+        assert sorted(motion.skeleton.order) == list(range(len(motion.skeleton)))
+
+
 CASES: dict[str, tuple[Callable[[Path], Path], str, bool, Callable[[Path], None]]] = {
     **{
         f"{stem}.{ending}": (
@@ -179,6 +194,15 @@ CASES: dict[str, tuple[Callable[[Path], Path], str, bool, Callable[[Path], None]
         False,
         lambda folder: whole_splats(load_foreign(folder / "a.splat")),
     ),
+    **{
+        f"motion.{ending}": (
+            lambda tmp, ending=ending: motion_file(tmp, f"a.{ending}"),
+            f"a.{ending}",
+            ending == "bvh",
+            lambda folder, ending=ending: whole_motions(folder / f"a.{ending}"),
+        )
+        for ending in ("npz", "bvh", "glb")
+    },
     "cloud.ply": (
         splat_file,
         "a.ply",
@@ -193,7 +217,9 @@ CASES: dict[str, tuple[Callable[[Path], Path], str, bool, Callable[[Path], None]
 def test_spoilt_files(name: str, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("DARB3D_CACHE", str(tmp_path / "cache"))
     build, place, text, load = CASES[name]
-    folder = build(tmp_path if name.startswith(("splats", "cloud")) else tmp_path / "scene")
+    folder = build(
+        tmp_path if name.startswith(("splats", "cloud", "motion")) else tmp_path / "scene"
+    )
     file = folder / place
     good = file.read_bytes()
     load(folder)

@@ -82,6 +82,13 @@ def test_the_share_that_is_kept_is_told(tmp_path):
     assert "2 of 3 training photos are masked: 50% is kept" in notes
 
 
+def test_masks_that_fit_no_photo_are_told(tmp_path):
+    scene = small_scene(tmp_path, 3)
+    save(HALF, scene / "masks/mask_1.png")
+    says = "none of the 1 files in masks/ fits a photo: expected 000.png.png for 000.png, found"
+    assert any(note.startswith(says) for note in load_scene(scene).notes)
+
+
 def test_masks_that_keep_nothing_are_refused(tmp_path):
     scene = small_scene(tmp_path, 3)
     save(np.zeros((30, 40), np.uint8), scene / "masks/001.png")

@@ -12,6 +12,7 @@ import data
 from data import load_scene, ply
 from data.errors import UserError
 from data.images import read_photo
+from data.motion_files import read_motions
 
 SAMPLES = Path(data.__file__).parent / "samples"
 
@@ -145,3 +146,18 @@ def test_undistortion_matches_photos_rendered_through_a_pinhole(shared_scenes):
         found = np.stack([map_coordinates(c, [row, column], order=1) for c in ours], -1)
         psnr = -10 * np.log10(((found - expected)[seen] ** 2).mean())
         assert seen.mean() > 0.5 and psnr > 30, (file, psnr, seen.mean())
+
+
+def test_the_dog_has_rigid_bones_feet_that_stand_and_a_2d_input():
+    (dog,) = read_motions(SAMPLES / "motion" / "dog.npz")
+    assert dog.xyz.shape == (120, 28, 3) and (dog.fps, dog.units) == (24.0, "m")
+    parent, child = dog.skeleton.edges.T
+    bones = np.linalg.norm(dog.xyz[:, parent] - dog.xyz[:, child], axis=2)
+    assert np.ptp(bones, axis=0).max() < 1e-5
+    for paw in (name for name in dog.skeleton.names if name.endswith("paw")):
+        steps = np.linalg.norm(np.diff(dog.xyz[:, dog.skeleton.names.index(paw)], axis=0), axis=1)
+        assert np.mean(steps < 1e-4) > 0.25
+    assert dog.observed is not None and 0.05 < np.mean(~dog.observed) < 0.15
+    assert dog.xy is not None and np.isnan(dog.xy[~dog.observed]).all()
+    assert dog.reprojection_px is not None
+    assert 1.0 < np.nanmedian(dog.reprojection_px) < 3.0 < 30 < np.nanmax(dog.reprojection_px)

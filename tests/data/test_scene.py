@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 
 from data import PointCloud, inner_split, load_scene
 from data.errors import UserError
-from data.photo_files import match_names
+from data.photo_files import match_names, photo_folder, photos_below
 from tests.data.model_files import CAMERA, binary_model, photos, small_scene, smooth_photo
 
 
@@ -27,7 +28,8 @@ def test_every_eighth_of_the_sorted_names_on_disk_is_held_out(tmp_path):
     ]
     assert [view.name for view in scene.test] == ["01.png", "10.png", "18.png"]
     assert len(scene.train) == 15
-    assert "2 of 20 registered photos are not on disk" in scene.notes
+    assert "2 of 20 registered photos are not on disk: 05.png, 00.png" in scene.notes
+    assert "1 photos are not in the model: not in the model.png" in scene.notes
     everything = load_scene(tmp_path, train_on_all=True)
     assert len(everything.train) == 18 and everything.test == ()
 
@@ -144,6 +146,72 @@ def test_several_models_are_noted(tmp_path):
     assert "2 models: using sparse/1 with the most images (4), leaving sparse/0" in scene.notes
 
 
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_in_any_script(tmp_path, form):
+    """macOS stores an accent as a character of its own; zips and models carry that elsewhere."""
+    names = ["прогулка/фото 1.png", "プール/写真.png", "café/Zoë.png", "שלום.png"]
+    binary_model(tmp_path / "sparse/0", [unicodedata.normalize(form, name) for name in names])
+    other = "NFD" if form == "NFC" else "NFC"
+    photos(tmp_path / "images", [unicodedata.normalize(other, name) for name in names])
+    assert len(load_scene(tmp_path).views) == 4
+
+
+def test_the_folder_that_holds_most_photos_is_taken(tmp_path):
+    """A few left in images/, all of them in input/; what lies elsewhere is no photo of theirs."""
+    names = [f"{i}.png" for i in range(5)]
+    binary_model(tmp_path / "sparse/0", names)
+    photos(tmp_path / "images", names[:2])
+    photos(tmp_path / "input", names[:4])
+    photos(tmp_path / "elsewhere", names)
+    scene = load_scene(tmp_path)
+    assert {view.image_path.parent.name for view in scene.views} == {"input"}
+    assert "1 of 5 registered photos are not on disk: 4.png" in scene.notes
+
+
+def test_names_that_begin_with_the_folder_of_photos(tmp_path):
+    """By base name they would fit twice."""
+    names = ["images/a/1.png", "images/b/1.png"]
+    binary_model(tmp_path / "sparse/0", names)
+    photos(tmp_path, names)
+    assert len(load_scene(tmp_path).views) == 2
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path):
+    names = ["cam/0.png", "cam/1.png"]
+    binary_model(tmp_path / "scene/sparse/0", names)
+    photos(tmp_path / "disk", ["0.png", "1.png"])
+    (tmp_path / "scene/images").mkdir()
+    (tmp_path / "scene/images/cam").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk/above").symlink_to(tmp_path / "disk")
+    scene = load_scene(tmp_path / "scene")
+    assert [view.name for view in scene.views] == names and not scene.notes[:-1]
+
+
+def test_what_systems_and_runs_keep_beside_photos_is_no_photo(tmp_path):
+    hidden = ["._0.png", ".thumbnails/0.png", "@eaDir/0.png", "__MACOSX/0.png", "masks/0.png"]
+    photos(tmp_path, ["0.png", "walk/1.png", "run/renders/0.png", *hidden])
+    for name in ("config.json", "metrics.jsonl"):
+        (tmp_path / "run" / name).touch()
+    assert photos_below(tmp_path) == ["0.png", "walk/1.png"]
+
+
+def test_photos_alone_are_not_taken_twice(tmp_path):
+    photos(tmp_path / "images_2", ["0.png"])
+    assert photo_folder(tmp_path) == tmp_path
+    photos(tmp_path / "images", ["0.png"])
+    assert photo_folder(tmp_path) == tmp_path / "images"
+    photos(tmp_path, ["1.png"])
+    assert photo_folder(tmp_path) == tmp_path
+
+
+def test_a_shrunk_folder_beside_a_flat_scene_is_another_one(tmp_path):
+    names = ["0.png", "1.png"]
+    photos(binary_model(tmp_path / "flat", names), names)
+    photos(tmp_path / "flat_2", names, (20, 15))
+    half = load_scene(tmp_path / "flat", data_factor=2)
+    assert {view.image_path.parent.name for view in half.views} == {"flat"}
+
+
 def remove_photos(path: Path) -> None:
     shutil.rmtree(path / "images")
 
@@ -251,3 +319,34 @@ def test_the_folder_of_the_3dgs_converter(tmp_path):
     photos(tmp_path / "input", ["000.png", "001.png", "002.png"], size=(44, 33))
     scene = load_scene(tmp_path)
     assert scene.views[0].image_path.parent.name == "images" and scene.views[0].lens is None
+    shutil.rmtree(tmp_path / "sparse")  # it was stopped half way
+    scene = load_scene(tmp_path)
+    assert scene.views[0].image_path.parent.name == "input" and scene.views[0].lens is not None
+
+
+def of_a_phone(path: Path) -> Path:
+    remove_photos(path)
+    (path / "images").mkdir()
+    (path / "images/000.HEIC").touch()
+    return path
+
+
+def without_model(path: Path) -> Path:
+    shutil.rmtree(path / "sparse")
+    return of_a_phone(path)
+
+
+NEARBY = {
+    "the folder above": (lambda path: path.parent, "there is one for .*scene, name that folder"),
+    "its photos": (lambda path: path / "images", "there is one for .*scene, name that folder"),
+    "its model": (lambda path: path / "sparse/0", "those in .*images need the scene .*scene$"),
+    "photos of a phone": (of_a_phone, r"; 1 photos are \.heic, .* convert them to \.jpg"),
+    "no model either": (without_model, r"1 photos are \.heic, .* convert them to \.jpg"),
+}
+
+
+@pytest.mark.parametrize("case", NEARBY)
+def test_a_folder_that_is_nearly_right_is_told_what_to_do(tmp_path, case):
+    spoil, part = NEARBY[case]
+    with pytest.raises(UserError, match=part):
+        load_scene(spoil(small_scene(tmp_path / "scene")))

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data import load_scene
+from data import load_scene, sfm
 from data.errors import UserError
 from data.sfm import SfmConfig, reconstruct
-from tests.data.model_files import photos
+from tests.data.model_files import binary_model, photos
 
 pytest.importorskip("pycolmap", reason="no wheel of pycolmap for this machine")
 
@@ -68,6 +68,25 @@ def test_what_was_done_is_not_done_again(six, found) -> None:
     assert again[0] == ("features", 6, 6) and ("matches", 15, 15) in again
     assert len((out / "database.db").read_bytes()) == len(database)
     assert sorted(path.name for path in six.rglob("*.*")) == NAMES  # nothing is written there
+
+
+def test_to_be_asked_often_is_no_harm(six, tmp_path, monkeypatch) -> None:
+    """COLMAP ends the process when its database is locked: asking how far it is must never do."""
+    monkeypatch.setattr(sfm, "_POLL_S", 1e-3)
+    reconstruct(six, tmp_path / "out", SfmConfig(max_photo_side_px=400, pairs="film"))
+
+
+def test_a_model_made_elsewhere_is_not_written_over(six, tmp_path) -> None:
+    model = binary_model(tmp_path / "sparse/0", NAMES)
+    with pytest.raises(UserError, match="expected no model yet, found one that was made elsewhere"):
+        reconstruct(six, tmp_path)
+    assert sorted(path.name for path in model.iterdir())[0] == "cameras.bin"
+
+
+def test_a_database_that_is_broken_is_one_line(six, tmp_path) -> None:
+    (tmp_path / "database.db").write_bytes(b"nothing of the kind" * 100)
+    with pytest.raises(UserError, match=r"database\.db: expected a database of COLMAP"):
+        reconstruct(six, tmp_path)
 
 
 def test_it_stops_when_asked(six, tmp_path) -> None:

@@ -83,7 +83,25 @@ def test_missing_photos_are_counted(tmp_path):
     (tmp_path / "images/3.png").unlink()
     loaded = load_scene(scene)
     assert len(loaded.views) == 3
-    assert "1 of 4 registered photos are not on disk" in loaded.notes
+    assert "1 of 4 registered photos are not on disk: images/3.png" in loaded.notes
+
+
+def test_a_cloud_that_is_missing_is_said(tmp_path):
+    loaded = load_scene(write(tmp_path, ply_file_path="sparse_pc.ply"))
+    says = "the points that transforms.json names are not on disk: sparse_pc.ply"
+    assert says in loaded.notes and len(loaded.points) == 20_000
+
+
+def test_masks_that_frames_name(tmp_path):
+    file = write(tmp_path) / "transforms.json"
+    content = json.loads(file.read_text())
+    content["frames"][1]["mask_path"] = "hidden/a.png"
+    file.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"frame 1: expected its mask 'hidden/a\.png' on disk"):
+        load_scene(tmp_path)
+    photos(tmp_path, ["hidden/a.png"])
+    views = load_scene(tmp_path).views
+    assert [view.kept() is not None for view in views] == [False, True, False]
 
 
 def shear(frame: dict) -> None:
@@ -107,7 +125,8 @@ def mirror(frame: dict) -> None:
         (lambda c: c.update(fl_x=0), "expected fl_x or camera_angle_x"),
         (lambda c: c.update(fl_x=float("nan")), "expected finite numbers"),
         (lambda c: c.update(w=1e300), "expected a size of a photo"),
-        (lambda c: c.update(ply_file_path="none.ply"), "none.ply: expected a point-cloud file"),
+        (lambda c: c.update(camera_model="EQUIRECTANGULAR"), "found 'EQUIRECTANGULAR'"),
+        (lambda c: c.update(camera_model=["OPENCV"]), "expected a camera_model among PINHOLE"),
     ],
 )
 def test_bad_files_are_one_line(tmp_path, spoil, part):

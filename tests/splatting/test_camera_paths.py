@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from data import load_scene
 from data.camera import Camera
 from data.errors import UserError
-from splatting.camera_paths import around, from_json, looking, through
+from splatting.camera_paths import around, between, from_json, looking, through, to_json
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,70 @@ def test_around_for_cameras_in_a_row_and_in_one_place(cameras: list[Camera]) -> 
     for line in (cameras[:2], cameras[:1] * 3):
         path = around(line, 12)
         assert np.isfinite([camera.cam_from_world for camera in path]).all()
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_between_passes_the_keys_without_a_jerk(cameras: list[Camera], closed: bool) -> None:
+    keys = [
+        replace(cameras[i], K=cameras[i].K * [[f], [f], [1]]) for i, f in enumerate((1, 2, 1.5))
+    ]
+    frames = 1200
+    path = between(keys, frames, closed)
+    assert len(path) == frames and all(map(is_rigid, path))
+    poses = np.array([camera.cam_from_world[:3] for camera in path])
+    places = np.array([camera.position_world for camera in path])
+    sizes = np.linalg.norm(np.ptp(places, axis=0))
+    for key in keys:
+        apart = np.abs(poses - key.cam_from_world[:3]).sum(axis=(1, 2))
+        nearest = path[int(apart.argmin())]
+        assert apart.min() < 0.02 * sizes
+        assert nearest.K[1, 1] == pytest.approx(key.K[1, 1], rel=0.01)
+    if closed:
+        places, poses = np.concatenate([places, places[:2]]), np.concatenate([poses, poses[:2]])
+    else:
+        np.testing.assert_allclose(
+            poses[[0, -1]], [k.cam_from_world[:3] for k in (keys[0], keys[-1])]
+        )
+    # neither speed nor turning jumps: what changes between frames changes little by little
+    for values in (places, poses[:, :, :3].reshape(len(poses), 9)):
+        steps = np.diff(values, axis=0)
+        assert np.linalg.norm(np.diff(steps, axis=0), axis=1).max() < 0.03 * np.ptp(values)
+        assert np.linalg.norm(np.diff(steps, axis=0), axis=1).max() < (
+            0.05 * np.linalg.norm(steps, axis=1).max()
+        )
+    focal = np.array([camera.K[1, 1] for camera in path])
+    assert focal.min() >= keys[0].K[1, 1] - 1e-6 and focal.max() <= keys[1].K[1, 1] + 1e-6
+
+
+def test_between_two_keys_is_straight_and_even_and_repeated_keys_do_no_harm(
+    cameras: list[Camera],
+) -> None:
+    one, other = cameras[0], cameras[3]
+    places = np.array([camera.position_world for camera in between([one, other], 9)])
+    line = np.linspace(one.position_world, other.position_world, 9)
+    np.testing.assert_allclose(places, line, atol=1e-9)
+    for keys in ([one], [one, one], [one, one, other, other]):
+        for closed in (False, True):
+            path = between(keys, 7, closed)
+            assert len(path) == 7
+            assert np.isfinite([camera.cam_from_world for camera in path]).all()
+
+
+def test_a_path_is_read_back_as_it_was_written(tmp_path: Path, cameras: list[Camera]) -> None:
+    k = np.array([[80.0, 0, 48], [0, 80.0, 32], [0, 0, 1]])
+    keys = [Camera(k, camera.cam_from_world, 96, 64) for camera in cameras[:3]]
+    path = between(keys, 12, closed=True)
+    file = tmp_path / "path.json"
+    file.write_text(to_json(path, 24.0, keys, closed=True))
+    again = from_json(file)
+    assert len(again) == 12
+    for before, after in zip(path, again, strict=True):
+        np.testing.assert_allclose(after.cam_from_world, before.cam_from_world, atol=1e-9)
+        np.testing.assert_allclose(after.K, before.K, atol=1e-9)
+        assert (after.width, after.height) == (96, 64)
+    content = json.loads(file.read_text())
+    assert content["fps"] == 24.0 and content["seconds"] == 0.5 and content["is_cycle"]
+    assert len(content["keyframes"]) == 3 and len(content["keyframes"][0]["matrix"]) == 16
 
 
 def test_looking_has_the_target_in_the_middle_and_up_above(cameras: list[Camera]) -> None:

@@ -188,3 +188,18 @@ def test_kinks_are_found_where_they_are() -> None:
     (kink,) = fit.find_kinks(roof, 2.0)
     assert kink == pytest.approx(1.0, abs=1e-6)
     assert fit.fit(roof, 2.0).variable == "two-q"
+
+
+@pytest.mark.parametrize("name", ["raised-cosine", "triangle"])
+def test_no_program_that_is_close_enough_costs_less(name: str) -> None:
+    kernel = kernels.get(name)
+
+    def f(q):
+        return kernel.closed_form(q, np)
+
+    kinks = fit.find_kinks(f, kernel.support)
+    every = fit._candidates(f, kernel.support, kinks, ("q", "d", "root-d", "two-q"))
+    programs = [fit.measure(program, f, kernel.support, kinks) for program in every]
+    close = [program for program in programs if fit._grade(program) == 2]
+    assert kernel.fitted.cost == min(program.cost for program in close)
+    assert len(programs) == 3 * 12 + 9 and programs == sorted(programs, key=lambda p: p.cost)

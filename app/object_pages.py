@@ -1,0 +1,52 @@
+"""Pages of what is no splats: clouds of points and motions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.kinds import kind_of
+from data.errors import UserError
+
+if TYPE_CHECKING:
+    from app.viewer.served_page import ServedPage
+
+
+def object_page(paths: Sequence[Path], port: int | None, host: str) -> ServedPage | None:
+    """The page of a cloud, or of motions together; None where `paths` hold splats.
+
+    UserError for what does not go on one page.
+    """
+    kinds = [kind_of(path) for path in paths]
+    if len(set(kinds)) > 1:
+        found = ", ".join(f"{path} ({kind})" for path, kind in zip(paths, kinds, strict=True))
+        raise UserError(f"expected files of one kind for one page, found {found}")
+    if kinds[0] == "motion":
+        return _motion_page(paths, port, host)
+    if kinds[0] == "cloud":
+        return _cloud_page(paths, port, host)
+    return None
+
+
+def _motion_page(paths: Sequence[Path], port: int | None, host: str) -> ServedPage:
+    from app.viewer.motion_page import MotionPage
+    from data.motion_files import read_motions
+
+    clips = []
+    for path in paths:
+        read = read_motions(path)
+        # files are told apart by their names, the clips of one by their own
+        clips += [replace(read[0], name=path.stem)] if len(read) == 1 and len(paths) > 1 else read
+    title = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
+    return MotionPage(clips, title, port, host)
+
+
+def _cloud_page(paths: Sequence[Path], port: int | None, host: str) -> ServedPage:
+    from app.viewer.cloud_page import CloudPage
+    from data.clouds import read_cloud
+
+    if len(paths) > 1:
+        raise UserError(f"expected one cloud, found {len(paths)}; the page opens others by upload")
+    return CloudPage(read_cloud(paths[0]), paths[0].name, port, host)

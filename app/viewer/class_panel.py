@@ -1,0 +1,115 @@
+"""What a classifier says of the cloud: the top five, and why."""
+
+from __future__ import annotations
+
+import html
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from app.viewer.class_view import ClassView
+from app.viewer.interfaces import ExplainingPredictor, Predictor
+from data.errors import UserError
+
+if TYPE_CHECKING:
+    from viser import ViserServer
+
+    from app.viewer.cloud_view import CloudView
+
+TOP = 5
+_STYLE = """<style>
+.d3c {padding:0.2em 0.8em 0.6em; font-size:0.9em; font-variant-numeric:tabular-nums}
+.d3c div {display:grid; grid-template-columns:7.5em 1fr 4.4em; gap:0.6em; align-items:center;
+ margin:0.15em 0}
+.d3c u {display:block; height:0.6em; border-radius:3px; background:rgba(128,128,128,0.18)}
+.d3c i {display:block; height:0.6em; border-radius:3px; background:#58a6ff}
+.d3c b {font-weight:500; text-align:right; white-space:nowrap}
+.d3c .first span, .d3c .first b {font-weight:700}
+</style>"""
+
+
+class ClassPanel:
+    """A folder in the main panel; clouds are classified beside the page's own work."""
+
+    def __init__(
+        self,
+        server: ViserServer,
+        view: CloudView,
+        predictor: Predictor,
+        say: Callable[[str], None],
+    ) -> None:
+        gui = server.gui
+        self._view, self._predictor, self._say = view, predictor, say
+        self._why = ClassView(server, view)
+        self._turn = 0
+        self._lock = threading.Lock()
+        with gui.add_folder("What it is"):
+            self._bars = gui.add_html("")
+            ellipsoids = gui.add_checkbox(
+                "learned Gaussians", False, hint="Of the encoder, those first that matter most"
+            )
+            count = gui.add_slider("how many", 1, 256, 1, self._why.gaussians)
+            points = gui.add_checkbox(
+                "deciding points", False, hint="Those that gave the maxima of the global feature"
+            )
+        explains = isinstance(predictor, ExplainingPredictor)
+        for widget in (ellipsoids, count, points):
+            widget.visible = explains
+
+        @ellipsoids.on_update
+        def _(_event: object) -> None:
+            self._why.with_gaussians = ellipsoids.value
+            self._why.draw()
+
+        @count.on_update
+        def _(_event: object) -> None:
+            self._why.gaussians = int(count.value)
+            self._why.draw()
+
+        @points.on_update
+        def _(_event: object) -> None:
+            self._why.with_points = points.value
+            self._why.draw()
+
+    def classify(self) -> None:
+        """Begin with the cloud on the page; what is still under way for another is dropped."""
+        with self._lock:
+            self._turn += 1
+            turn = self._turn
+        self._why.explanation = None
+        self._why.draw()
+        self._bars.content = f"{_STYLE}<div class='d3c'>looking…</div>"
+        threading.Thread(
+            target=self._work, args=(turn, self._view.cloud.xyz), name="viewer-class", daemon=True
+        ).start()
+
+    def _work(self, turn: int, xyz: Float[np.ndarray, "n 3"]) -> None:
+        bars, why = "", None
+        try:
+            bars = top_bars(self._predictor.labels, self._predictor.predict(xyz)[0])
+            if isinstance(self._predictor, ExplainingPredictor):
+                why = self._predictor.explain(xyz)
+        except Exception as error:  # the page goes on without an answer
+            plain = isinstance(error, UserError)
+            self._say(str(error) if plain else f"{type(error).__name__}: {error}")
+        with self._lock:
+            if turn != self._turn:
+                return
+            self._bars.content = bars
+            self._why.explanation = why
+            self._why.draw()
+
+
+def top_bars(labels: Sequence[str], probabilities: Float[np.ndarray, "classes"]) -> str:
+    """The most probable classes as bars, as HTML."""
+    order = np.argsort(-np.asarray(probabilities), kind="stable")[:TOP]
+    rows = "".join(
+        f"<div{' class=first' if rank == 0 else ''}><span>{html.escape(str(labels[k]))}</span>"
+        f"<u><i style='width:{100 * float(probabilities[k]):.1f}%'></i></u>"
+        f"<b>{100 * float(probabilities[k]):.1f} %</b></div>"
+        for rank, k in enumerate(order.tolist())
+    )
+    return f"{_STYLE}<div class='d3c' style='display:block'>{rows}</div>"

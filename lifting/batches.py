@@ -1,0 +1,120 @@
+"""Training batches: the clips of a step follow from the seed and the step's number alone, so that a
+training can be resumed anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from data.motion import Motion
+from lifting.augment import AugmentConfig, augment_rig, spoil
+from lifting.cameras import ViewConfig, random_view
+from lifting.clips import RigClips, resampled
+from lifting.config import LiftFitConfig
+from lifting.inputs import LiftInputs, Prepared, collate, prepare
+from lifting.losses import Truth
+from lifting.motions import random_motion
+from lifting.rigs import random_rig
+
+_CAPS = {12: 0.15, 18: 0.3, 26: 0.3, 36: 0.15, 56: 0.1}
+"""Most joints of a batch and how often; few joints make many clips."""
+_FASTEST = 4.0
+"""Frames of the source between two of a training clip, at most; 1 at least where there are
+enough."""
+_UNCHANGED = AugmentConfig(stretch=0, drop=0, merge=0, edges=0, clean=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One clip: what the model is given and what it is to find."""
+
+    prepared: Prepared
+    xyz_cam: np.ndarray
+    xy: np.ndarray
+    """Before it was spoilt, in units of the tracks."""
+    up_cam: np.ndarray
+
+
+def batch_of_step(
+    rigs: Sequence[RigClips], config: LiftFitConfig, step: int
+) -> tuple[LiftInputs, Truth]:
+    """The batch of a step."""
+    return joined(examples_of_step(rigs, config, step))
+
+
+def examples_of_step(rigs: Sequence[RigClips], config: LiftFitConfig, step: int) -> list[Example]:
+    """The clips of a step, two of each movement: of a rig from disk or of a generated one, each as
+    another animal from another side."""
+    rng = np.random.default_rng([config.seed, 7, step])
+    caps = list(_CAPS)
+    cap = int(rng.choice(caps, p=list(_CAPS.values())))
+    count = max(1, round(config.tokens / (config.frames * cap)))
+    found: list[Example] = []
+    while len(found) < count:
+        source = _source(rigs, config, rng)
+        pair = (seen(source, config, rng, cap) for _ in range(2))
+        found += [example for example in pair if example is not None]
+    return found[:count]
+
+
+def _source(rigs: Sequence[RigClips], config: LiftFitConfig, rng: np.random.Generator) -> Motion:
+    if not rigs or rng.random() < config.generated:
+        frames = int(config.frames * rng.uniform(1.5, 3.5))
+        return random_motion(random_rig(rng), rng, frames=frames)
+    rig = rigs[int(rng.integers(len(rigs)))]
+    return rig.clips[_by_length(rig, rng)]
+
+
+def seen(
+    source: Motion, config: LiftFitConfig, rng: np.random.Generator, cap: int
+) -> Example | None:
+    """A part of a clip through a camera; None where the picture would be a single point."""
+    xyz = _part(source.xyz, config.frames, rng)
+    augment = AugmentConfig() if config.augment else _UNCHANGED
+    joints = augment_rig(xyz, source.skeleton, rng, augment, cap)
+    view = random_view(joints.xyz, np.array(source.up), rng, ViewConfig())
+    tracks = spoil(view.xy, joints, rng, augment)
+    try:
+        prepared = prepare(tracks.xy, tracks.confidence, joints.edges)
+    except ValueError:
+        return None
+    extent = np.ptp(view.xyz_cam, axis=1)
+    if np.linalg.norm(extent, axis=1).min() <= 1e-6 * np.linalg.norm(extent, axis=1).max():
+        return None
+    return Example(prepared, view.xyz_cam, view.xy, view.up_cam)
+
+
+def joined(examples: Sequence[Example]) -> tuple[LiftInputs, Truth]:
+    """A padded batch; the truth is centred on each clip and of its size, which no error sees."""
+    inputs = collate([e.prepared for e in examples])
+    shape = tuple(inputs.place.shape[:3])
+    xyz = np.zeros((*shape, 3), np.float32)
+    rays = np.zeros((*shape, 2), np.float32)
+    for k, e in enumerate(examples):
+        t, j = e.xy.shape[:2]
+        near = e.xyz_cam - e.xyz_cam.mean(axis=(0, 1))
+        xyz[k, :t, :j] = near / np.sqrt((near**2).sum(axis=2).mean())
+        rays[k, :t, :j] = (e.xy - e.prepared.origin) / e.prepared.size
+    up = torch.from_numpy(np.array([e.up_cam for e in examples], np.float32))
+    mask = inputs.frame_mask[:, :, None] & inputs.joint_mask[:, None]
+    truth = Truth(torch.from_numpy(xyz), torch.from_numpy(rays), up, inputs.near, mask)
+    return inputs, truth
+
+
+def _part(xyz: np.ndarray, frames: int, rng: np.random.Generator) -> np.ndarray:
+    """`frames` frames at some speed, from anywhere in a clip, forwards or backwards."""
+    longest = (len(xyz) - 1) / max(1, frames - 1)
+    step = min(longest, float(np.exp(rng.uniform(0.0, np.log(_FASTEST)))))
+    begin = rng.uniform(0.0, max(0.0, len(xyz) - 1 - step * (frames - 1)))
+    places = np.clip(begin + step * np.arange(frames), 0, len(xyz) - 1)
+    part = resampled(xyz, places)
+    return part[::-1] if rng.random() < 0.2 else part
+
+
+def _by_length(rig: RigClips, rng: np.random.Generator) -> int:
+    """A clip, long ones more often, by the root of their length."""
+    weights = np.sqrt([len(clip) for clip in rig.clips])
+    return int(rng.choice(len(rig.clips), p=weights / weights.sum()))

@@ -1,0 +1,75 @@
+"""A lifter, or anything that lifts, on the clips of the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64
+
+from lifting.metrics import coverage, errors
+from lifting.model import Lifter
+from lifting.prediction import WindowConfig, predict
+from lifting.protocol import TestClip, hide, mean_over_rigs
+
+Lift = Callable[[TestClip, Float64[np.ndarray, "t j 2"]], "Lifted"]
+
+
+@dataclass(frozen=True, eq=False)
+class Lifted:
+    """What came out for one clip."""
+
+    xyz: Float64[np.ndarray, "t j 3"]
+    radius: Float64[np.ndarray, "t j"] | None = None
+    xy: Float64[np.ndarray, "t j 2"] | None = None
+    """Where it falls in the picture."""
+
+
+def lifter_as_lift(model: Lifter, config: WindowConfig = WindowConfig()) -> Lift:  # noqa: B008
+    """A model in the interface of the baselines."""
+
+    def lift(clip: TestClip, xy: Float64[np.ndarray, "t j 2"]) -> Lifted:
+        found = predict(model, xy, None, clip.edges, config)
+        return Lifted(found.xyz, found.radius, found.xy)
+
+    return lift
+
+
+def evaluate(
+    lift: Lift, clips: Sequence[TestClip], hidden: float = 0.0, seed: int = 0
+) -> list[dict[str, Any]]:
+    """One row a clip: its rig and view, its errors, the share of joints within the radius, and the
+    distance from the tracks in the picture, over the size of the animal there. A share `hidden` of
+    all points is hidden, the same ones for every lifter."""
+    rows = []
+    for number, clip in enumerate(clips):
+        xy = clip.view.xy
+        if hidden:
+            xy = hide(xy, hidden, np.random.default_rng([seed, number]))
+        lifted = lift(clip, xy)
+        row: dict[str, Any] = {"rig": clip.rig, "category": clip.category, "clip": clip.clip}
+        row["elevation_deg"] = round(float(np.degrees(clip.view.elevation_rad)), 1)
+        row |= asdict(errors(lifted.xyz, clip.truth))
+        if lifted.radius is not None:
+            row["inside"] = coverage(lifted.xyz, clip.truth, lifted.radius)[0]
+        if lifted.xy is not None:
+            middle = clip.view.xy.mean(axis=1, keepdims=True)
+            size = np.sqrt(((clip.view.xy - middle) ** 2).sum(axis=2).mean())
+            off = np.linalg.norm(lifted.xy - clip.view.xy, axis=2)
+            row["reprojection"] = float(off.mean() / size)
+        rows.append(row)
+    return rows
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Means over rigs of all that is a number; errors in % of the box's diagonal."""
+    rigs = [row["rig"] for row in rows]
+    found = {}
+    for name, value in rows[0].items():
+        if isinstance(value, float) and name != "elevation_deg":
+            mean = mean_over_rigs([row[name] for row in rows], rigs)
+            relative = "mpjpe" in name or "mpve" in name
+            found[name] = 100 * mean if relative and "units" not in name else mean
+    return found

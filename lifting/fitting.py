@@ -1,0 +1,294 @@
+"""Training a lifter: resumable at any step, measured in progress; averaged weights are kept.
+
+A step's clips follow from the seed and the step, so that a training that was cut off and resumed
+ends where one in one piece would.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from backbones.saved import fill, read_tensors, write_tensors
+from data.errors import UserError
+from lifting.batches import Example, examples_of_step, joined
+from lifting.clips import RigClips
+from lifting.config import LifterConfig, LiftFitConfig
+from lifting.inputs import LiftInputs
+from lifting.losses import Truth, loss
+from lifting.model import Lifter
+from lifting.muon import Muon
+
+STATE_FORMAT = "darb3d-lift-fit-1"
+_RISE = 0.03
+"""Share of the training over which the rate rises."""
+_LAST = 0.02
+"""Share of the highest rate that it ends with."""
+_MOMENTS = ("exp_avg", "exp_avg_sq", "momentum")
+Report = Callable[[int, dict[str, Any]], bool | None]
+
+
+@dataclass(eq=False)
+class FitState:
+    """Everything that the next step depends on."""
+
+    model: Lifter
+    average: dict[str, Tensor]
+    """Running means of the weights."""
+    optimisers: tuple[torch.optim.Optimizer, ...]
+    step: int = 0
+    seconds: float = 0.0
+    """Spent in the loop."""
+
+    def progress(self, config: LiftFitConfig) -> float:
+        """0 before the first step, 1 when done."""
+        if config.steps is not None:
+            return self.step / config.steps
+        assert config.minutes is not None
+        return self.seconds / (60.0 * config.minutes)
+
+    def averaged(self) -> Lifter:
+        """A copy of the model with the averaged weights."""
+        model = new_lifter(self.model.config, 0)
+        model.load_state_dict(self.average)
+        return model.eval()
+
+
+def new_lifter(config: LifterConfig, seed: int) -> Lifter:
+    """A lifter before its training; the global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Lifter(config)
+
+
+def initial_state(model: Lifter, config: LiftFitConfig) -> FitState:
+    """The state before the first step."""
+    average = {name: value.detach().clone().float() for name, value in model.state_dict().items()}
+    return FitState(model, average, _optimisers(model, config))
+
+
+def _optimisers(model: Lifter, config: LiftFitConfig) -> tuple[torch.optim.Optimizer, ...]:
+    """AdamW for everything, or for what is no matrix within the blocks; weights that are no
+    matrices do not decay."""
+    named = list(_trained(model))
+    matrices = [value for name, value in named if value.dim() == 2 and ".blocks." in name]
+    if config.optimiser == "adamw":
+        matrices = []
+    taken = {id(value) for value in matrices}
+    rest = [(name, value) for name, value in named if id(value) not in taken]
+    decaying = [value for _, value in rest if value.dim() == 2]
+    others = [value for _, value in rest if value.dim() != 2]
+    groups = [
+        {"params": decaying, "weight_decay": config.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    adam = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98))
+    if not matrices:
+        return (adam,)
+    return adam, Muon(matrices, lr=config.rate, weight_decay=config.weight_decay)
+
+
+def fit(
+    state: FitState,
+    rigs: Sequence[RigClips],
+    config: LiftFitConfig,
+    report: Report | None = None,
+    save: Callable[[FitState], None] | None = None,
+    save_every_s: float = 300.0,
+    device: str = "cpu",
+    workers: int = 0,
+    clock: Callable[[], float] = time.perf_counter,
+) -> None:
+    """Train `state` in place until done, or until `report` returns False.
+
+    `report(step, {"progress", "loss", "error", "parts", "seconds", "steps_per_second"})` comes
+    after every step; the error is that of its batch, frame by frame, as a fraction of the box.
+    `save` is called every `save_every_s` seconds of training, not at the end. Clips are made in
+    `workers` processes ahead of their turn, or by this one between steps.
+    """
+    model = state.model.to(device).train()
+    trained = [value for _, value in _trained(model)]
+    began, saved = clock() - state.seconds, state.seconds
+    first, resumed_at = state.step, state.seconds
+    for examples in _ahead(rigs, config, state.step + 1, workers):
+        if (progress := state.progress(config)) >= 1.0:
+            break
+        state.step += 1
+        for optimiser in state.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = config.rate * rate_factor(progress)
+        inputs, truth = joined(examples)
+        total, parts = _loss(model, inputs.to(device), truth.to(device), config, device)
+        for optimiser in state.optimisers:
+            optimiser.zero_grad()
+        total.backward()
+        norm = nn.utils.clip_grad_norm_(trained, config.clip)
+        if torch.isfinite(norm):  # a step that is not finite is no step
+            for optimiser in state.optimisers:
+                optimiser.step()
+        _follow(state, config)
+        state.seconds = clock() - began
+        if save is not None and state.seconds - saved >= save_every_s:
+            saved = state.seconds
+            save(state)
+        values = {
+            "progress": state.progress(config),
+            "loss": total.item(),
+            "error": parts["frames"].item(),
+            "parts": {name: part.item() for name, part in parts.items()},
+            "seconds": state.seconds,
+            "steps_per_second": (state.step - first) / max(state.seconds - resumed_at, 1e-9),
+        }
+        if report is not None and report(state.step, values) is False:
+            break
+    model.eval()
+
+
+def rate_factor(progress: float) -> float:
+    """Share of the highest rate: up in a straight line, level, and down in a straight line over the
+    last 40 of 100, so that a training that is made longer loses little.
+
+    >>> [round(rate_factor(p), 3) for p in (0.015, 0.03, 0.6, 0.8, 1.0)]
+    [0.5, 1.0, 1.0, 0.51, 0.02]
+    """
+    if progress < _RISE:
+        return max(progress / _RISE, 0.02)
+    return max(_LAST, min(1.0, _LAST + (1 - _LAST) * (1.0 - progress) / 0.4))
+
+
+def _loss(
+    model: Lifter, inputs: LiftInputs, truth: Truth, config: LiftFitConfig, device: str
+) -> tuple[Tensor, dict[str, Tensor]]:
+    kind = device.partition(":")[0]
+    with torch.autocast(kind, torch.bfloat16, enabled=config.bf16):
+        found = model(inputs)
+    if config.bf16:
+        parts = {name: getattr(found, name).float() for name in found.__dataclass_fields__}
+        found = type(found)(**parts)
+    return loss(found, truth, config)
+
+
+@torch.no_grad()
+def _follow(state: FitState, config: LiftFitConfig) -> None:
+    """The running means come nearer to the weights; at first quickly."""
+    keep = min(config.average, (1 + state.step) / (10 + state.step))
+    for name, value in state.model.state_dict().items():
+        mean = state.average[name] = state.average[name].to(value.device)
+        if value.is_floating_point():
+            mean.lerp_(value.detach().float(), 1 - keep)
+
+
+def _ahead(
+    rigs: Sequence[RigClips], config: LiftFitConfig, first: int, workers: int
+) -> Iterator[list[Example]]:
+    """The clips of step after step, without end."""
+    if not workers:
+        step = first
+        while True:
+            yield examples_of_step(rigs, config, step)
+            step += 1
+    with _pool(rigs, config, workers) as pool:
+        waiting: list[Future[list[Example]]] = []
+        step = first
+        while True:
+            while len(waiting) < 2 * workers:
+                waiting.append(pool.submit(_examples_in_worker, step))
+                step += 1
+            yield waiting.pop(0).result()
+
+
+@contextmanager
+def _pool(
+    rigs: Sequence[RigClips], config: LiftFitConfig, workers: int
+) -> Iterator[ProcessPoolExecutor]:
+    pool = ProcessPoolExecutor(workers, initializer=_begin_worker, initargs=(rigs, config))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+_OF_WORKER: dict[str, Any] = {}
+
+
+def _begin_worker(rigs: Sequence[RigClips], config: LiftFitConfig) -> None:
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers
+    torch.set_num_threads(1)
+    _OF_WORKER.update(rigs=rigs, config=config)
+
+
+def _examples_in_worker(step: int) -> list[Example]:
+    return examples_of_step(_OF_WORKER["rigs"], _OF_WORKER["config"], step)
+
+
+def save_fit(
+    path: str | Path, state: FitState, config: LiftFitConfig, about: dict[str, Any]
+) -> None:
+    """Write the whole state; `about` says what is trained on what, and must be the same later."""
+    tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in state.average.items()}
+    names = {id(value): name for name, value in _trained(state.model)}
+    for optimiser in state.optimisers:
+        for value, moments in optimiser.state.items():
+            for kind in _MOMENTS:
+                if kind in moments:
+                    tensors[f"{kind}.{names[id(value)]}"] = moments[kind]
+    text = {"step": str(state.step), "seconds": repr(state.seconds)}
+    text |= {"config": json.dumps(asdict(config)), "about": json.dumps(about, sort_keys=True)}
+    write_tensors(path, tensors, {**text, "format": STATE_FORMAT})
+
+
+def load_fit(
+    path: str | Path, state: FitState, config: LiftFitConfig, about: dict[str, Any]
+) -> None:
+    """Fill `state` from a file. UserError for a spoilt one, or one of another training (its length
+    may differ)."""
+    tensors, text = read_tensors(path, STATE_FORMAT)
+    length = ("steps", "minutes")
+    here = {name: value for name, value in asdict(config).items() if name not in length}
+    try:
+        began = json.loads(text["config"])
+        there = {name: value for name, value in began.items() if name not in length}
+        step, seconds, before = int(text["step"]), float(text["seconds"]), json.loads(text["about"])
+    except (KeyError, ValueError, AttributeError) as error:
+        raise UserError(f"{path}: expected the state of a training, found {error}") from None
+    for name, value in {**here, **about}.items():
+        found = {**there, **before}.get(name)
+        if found != json.loads(json.dumps(value)):
+            raise UserError(
+                f"{path}: expected a training with {name} {value}, found one with {found}; give"
+                " what it began with, or leave --resume out"
+            )
+    parts: dict[str, dict[str, Tensor]] = {kind: {} for kind in ("model", "average", *_MOMENTS)}
+    for name, tensor in tensors.items():
+        kind, _, rest = name.partition(".")
+        parts.setdefault(kind, {})[rest] = tensor
+    fill(state.model, parts["model"], str(path))
+    fill(state.averaged(), parts["average"], str(path))
+    state.average = parts["average"]
+    names = {id(value): name for name, value in _trained(state.model)}
+    for optimiser in state.optimisers:
+        for group in optimiser.param_groups:
+            for value in group["params"]:
+                name = names[id(value)]
+                moments = {kind: parts[kind][name] for kind in _MOMENTS if name in parts[kind]}
+                if any(moment.shape != value.shape for moment in moments.values()):
+                    raise UserError(f"{path}: expected moments of {name} of {tuple(value.shape)}")
+                if moments:
+                    optimiser.state[value] = {**moments, "step": torch.tensor(float(step))}
+    state.step, state.seconds = step, seconds
+
+
+def _trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    return ((name, value) for name, value in model.named_parameters() if value.requires_grad)

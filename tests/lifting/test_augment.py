@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import numpy as np
+
+from data.skeleton import Skeleton
+from lifting.augment import AugmentConfig, Joints, augment_rig, contracted, spoil, stretched
+from lifting.motions import random_motion
+from lifting.rigs import random_rig
+
+
+def connected(edges: np.ndarray, count: int) -> bool:
+    near: dict[int, set[int]] = {joint: set() for joint in range(count)}
+    for a, b in edges.tolist():
+        near[a].add(b)
+        near[b].add(a)
+    seen, todo = {0}, [0]
+    while todo:
+        for other in near[todo.pop()] - seen:
+            seen.add(other)
+            todo.append(other)
+    return len(seen) == count
+
+
+def test_bones_stretch_alike_on_both_sides_and_stay_rigid() -> None:
+    rng = np.random.default_rng(0)
+    rig = random_rig(rng, "quadruped")
+    motion = random_motion(rig, rng)
+    found = stretched(motion.xyz, rig.skeleton, rng, 0.3)
+    parents = rig.parents[1:]
+    before = np.linalg.norm(rig.offsets[1:], axis=1)
+    lengths = np.linalg.norm(found[:, 1:] - found[:, parents], axis=2)
+    assert np.ptp(lengths, axis=0).max() < 1e-9
+    factors = dict(zip(rig.names[1:], lengths[0] / before, strict=True))
+    assert np.std(list(factors.values())) > 0.1
+    for name, factor in factors.items():
+        if "_L" in name:
+            assert np.isclose(factor, factors[name.replace("_L", "_R")])
+
+
+def test_joints_that_go_leave_the_skeleton_in_one_piece() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        rig = random_rig(rng)
+        kept = np.sort(rng.permutation(len(rig.names))[: rng.integers(2, len(rig.names) + 1)])
+        edges = contracted(rig.skeleton.edges, len(rig.names), kept, rng)
+        assert len(edges) == len(kept) - 1 and connected(edges, len(kept))
+    line = np.array([[0, 1], [1, 2], [2, 3]])
+    assert contracted(line, 4, np.array([0, 3]), rng).tolist() == [[0, 1]]
+
+
+def test_an_augmented_rig_keeps_within_its_bounds() -> None:
+    rng = np.random.default_rng(2)
+    config = AugmentConfig()
+    for _ in range(40):
+        rig = random_rig(rng)
+        motion = random_motion(rig, rng, frames=8)
+        joints = augment_rig(motion.xyz, rig.skeleton, rng, config, most=20)
+        count = joints.xyz.shape[1]
+        assert min(8, len(rig.names)) <= count <= 20
+        assert np.isfinite(joints.xyz).all() and len(joints.sides) == count
+        assert joints.edges.min() >= 0 and joints.edges.max() < count
+
+
+def test_tracks_are_spoilt_as_they_say() -> None:
+    rng = np.random.default_rng(3)
+    xy = rng.standard_normal((30, 12, 2))
+    sides = np.array([-1, 1] * 4 + [0] * 4)
+    edges = np.array([[k, k + 1] for k in range(11)])
+    joints = Joints(np.zeros((30, 12, 3)), edges, sides)
+    whole = spoil(xy, joints, rng, AugmentConfig(clean=1.0))
+    np.testing.assert_array_equal(whole.xy, xy)
+    assert (whole.confidence == 1).all()
+    gone = []
+    for _ in range(200):
+        tracks = spoil(xy, joints, rng, AugmentConfig(clean=0.0))
+        hidden = np.isnan(tracks.xy).any(axis=2)
+        assert (tracks.confidence[hidden] == 0).all() and (tracks.confidence[~hidden] > 0).all()
+        assert ((~hidden).sum(axis=1) >= 4).all()
+        gone.append(hidden.mean())
+    assert 0.05 < np.mean(gone) < 0.4 and np.max(gone) > 0.3
+    config = AugmentConfig(clean=0, hidden=0, outliers=0, limbs=0, jitter=0, swaps=1, scored=0)
+    swapped = spoil(xy, joints, rng, config).xy
+    assert not np.array_equal(swapped, xy)
+    np.testing.assert_allclose(np.sort(swapped, axis=1), np.sort(xy, axis=1))
+
+
+def test_a_skeleton_without_sides_is_never_swapped() -> None:
+    rng = np.random.default_rng(4)
+    names = Skeleton(("a", "b", "c"), np.array([[0, 1], [1, 2]]))
+    joints = Joints(np.zeros((5, 3, 3)), names.edges, names.sides)
+    xy = rng.standard_normal((5, 3, 2))
+    config = AugmentConfig(clean=0, hidden=0, outliers=0, limbs=0, jitter=0, swaps=1, scored=0)
+    np.testing.assert_array_equal(spoil(xy, joints, rng, config).xy, xy)
