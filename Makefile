@@ -14,7 +14,7 @@ help:
 	@echo "make demo      train the bundled scene and serve it until Ctrl-C; EXIT=1 stops after training"
 	@echo "make test      lint, types and every test"
 	@echo "make fuzz      twenty thousand spoilt files for each reader"
-	@echo "make soak      trainings killed at fifty moments, each continued"
+	@echo "make soak      trainings killed at fifty moments, each continued; ten minutes of pages that come and go"
 	@echo "make bench     the quick benchmarks, and what the long ones found"
 	@echo "make bench-full  continue the tables of kernels and options; SCENES=FOLDER holds fox and sceaux, which cannot be bundled"
 
@@ -44,6 +44,7 @@ fuzz: install
 
 soak: install
 	DARB3D_SOAK=50 $(BIN)/python -m pytest tests/app/test_soak.py
+	DARB3D_SOAK_MINUTES=10 $(BIN)/python -m pytest -s tests/app/test_viewer_soak.py
 
 bench: install
 	$(BIN)/python -m benchmarks.render --quick

@@ -19,12 +19,17 @@ COMMANDS = {
     "render": "draw a run along a camera path: a film or pictures",
     "export": "write splats for other programs: .ply, .compressed.ply, .splat, .spz, .glb",
     "mesh": "write a triangle mesh of a run",
-    "fit": "train a classifier of point clouds",
+    "fit": "train a classifier of point clouds, or a lifter of 2D keypoints (fit lifter)",
+    "lift": "lift the 2D keypoints of any animal to a 3D motion: .glb, .bvh, .csv, .h5, .npz",
+    "make-motions": "write generated animals in motion, to train a lifter on",
     "adapt": "fit a trained classifier to your own classes by an adapter of a few kB",
     "forget": "make a trained classifier forget classes",
     "inspect": "say what a saved transformer is made of and how it is conditioned",
     "doctor": "say what is installed, what is missing and what it would give",
 }
+
+SECOND_WORDS = {"fit": ("lifter",)}
+"""Words after a command that have a file of commands of their own."""
 
 HELP = """\
 usage: darb3d COMMAND [OPTIONS]
@@ -45,6 +50,8 @@ examples:
   darb3d export runs/SCENE-raised-cosine-1 -o scene.glb --bake-gaussian
   darb3d fit classifier --data CLOUDS -o model.safetensors
   darb3d adapt model.safetensors --data MY_CLOUDS --bits 4
+  darb3d lift TRACKS.h5 -o motion.glb --known-length "nose-tailbase=82mm"
+  darb3d fit lifter RIGS -o lifter.safetensors --fit.minutes 180
 
 `darb3d COMMAND --help` explains the options of a command."""
 
@@ -66,7 +73,7 @@ def _with_value(words: list[str], flag: str, value: str) -> list[str]:
 
 def _dispatch(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
-        lines = [f"  {name:<8} {what}" for name, what in COMMANDS.items()]
+        lines = [f"  {name:<12} {what}" for name, what in COMMANDS.items()]
         print(HELP.format(commands="\n".join(lines)))
         return 0
     if words[0] in ("-V", "--version"):
@@ -86,7 +93,9 @@ def _run_command(name: str, options: list[str]) -> int:
 
     import tyro
 
-    module = import_module(f"app.commands.{name}")
+    if options and options[0] in SECOND_WORDS.get(name, ()):
+        name, options = f"{name} {options[0]}", options[1:]
+    module = import_module(f"app.commands.{name.replace(' ', '_').replace('-', '_')}")
     if name == "train":
         options = _with_value(options, "--resume", "newest")
     command = tyro.cli(

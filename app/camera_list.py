@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +10,15 @@ if TYPE_CHECKING:
     from data.scene import Scene
 
 
-def camera_list(scene: Scene, scale: float = 1.0) -> list[dict[str, Any]]:
+def camera_list(
+    scene: Scene, scale: float = 1.0, origin_world: Sequence[float] | None = None
+) -> list[dict[str, Any]]:
     """An entry for each view: name, size, focal lengths, and its pose as camera-to-world, in a
-    world `scale` times as large."""
+    world `scale` times as large whose zero is at `origin_world` of the model (the scene's own when
+    None)."""
+    shift = (0.0, 0.0, 0.0)
+    if origin_world is not None:
+        shift = [own - theirs for own, theirs in zip(scene.origin_world, origin_world, strict=True)]
     found = []
     for number, view in enumerate(scene.views):
         camera = view.camera
@@ -22,7 +29,7 @@ def camera_list(scene: Scene, scale: float = 1.0) -> list[dict[str, Any]]:
                 "img_name": view.name,
                 "width": camera.width,
                 "height": camera.height,
-                "position": (scale * world_from_cam[:3, 3]).tolist(),
+                "position": (scale * (world_from_cam[:3, 3] + shift)).tolist(),
                 "rotation": world_from_cam[:3, :3].tolist(),
                 "fy": float(camera.K[1, 1]),
                 "fx": float(camera.K[0, 0]),
@@ -31,11 +38,15 @@ def camera_list(scene: Scene, scale: float = 1.0) -> list[dict[str, Any]]:
     return found
 
 
-def write_camera_list(path: Path, scene: Scene, scale: float = 1.0) -> None:
-    """The file appears whole or not at all."""
+def write_camera_list(
+    path: Path, scene: Scene, scale: float = 1.0, origin_world: Sequence[float] | None = None
+) -> None:
+    """`camera_list` as a file, which appears whole or not at all."""
     import json
 
-    from app.runs import replacing
+    from data.whole_files import replacing
 
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(camera_list(scene, scale)) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps(camera_list(scene, scale, origin_world)) + "\n", encoding="utf-8"
+        )

@@ -11,6 +11,10 @@ from data.errors import UserError
 
 WRONG_INPUT = 2
 INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT)
+REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP,
+           errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ENODEV, errno.ENXIO}  # fmt: skip
+"""What a file system says of a file, through no fault of ours."""
 OUR_PACKAGES = ("app", "splatting", "pointcloud", "lifting", "backbones", "simd", "data")
 
 
@@ -38,12 +42,22 @@ def guarded(run: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
         place = f"{error.filename}: " if error.filename else ""
+        if error.errno in FULL:
+            return _refuse(
+                f"{place}expected room on the disk, found it full; free some: a training goes on "
+                "from its last save with --resume"
+            )
+        if error.errno in REFUSED:
+            return _refuse(
+                f"{place}expected a file or folder that may be read and written, found:"
+                f" {error.strerror}; mend that or name another"
+            )
+        raise
+    except MemoryError as error:
         return _refuse(
-            f"{place}expected room on the disk, found it full; free some: a training goes on from "
-            "its last save with --resume"
+            f"expected more memory than there is ({error}); close other programs, or ask for less:"
+            " --data-factor, --max-splats and --cache-gb of train, --cells of mesh"
         )
 
 

@@ -55,7 +55,7 @@ def _mp4(path: Path, frames_per_second: float) -> Iterator[Any]:
             f"{path}: expected the package imageio-ffmpeg, which writes .mp4, found: {error}; "
             "pip install 'darb3d[video]', or name a folder for pictures"
         ) from None
-    from app.runs import replacing
+    from data.whole_files import replacing
 
     with replacing(path) as temporary:
         writer: Any = None

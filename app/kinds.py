@@ -30,7 +30,13 @@ def kind_of(path: Path) -> Kind:
 
         return "motion" if is_animated(path) else "splats"
     if ending == ".npz":
-        return "motion" if {"xyz.npy", "names.npy"} <= _members(path) else "cloud"
+        members = _members(path)
+        if "xy.npy" in members and "xyz.npy" not in members:
+            raise UserError(
+                f"{path}: expected a cloud of points or a motion in 3D, found 2D keypoints; lift "
+                "them first: darb3d lift FILE -o motion.npz"
+            )
+        return "motion" if {"xyz.npy", "names.npy"} <= members else "cloud"
     if ending in SPLATS:
         return "splats"
     if ending in motion_files.READ:

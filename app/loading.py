@@ -73,4 +73,5 @@ def _read(path: Path) -> Splats:
 
     if path.suffix.lower() == ".glb":
         return import_glb.load_glb(path)
-    return export.load_ply(path) if foreign.format_of(path) is None else foreign.load_foreign(path)
+    known = foreign.stored_format(path)
+    return export.load_ply(path) if known is None else foreign.load_foreign(path)

@@ -3,6 +3,7 @@ the run, because a default was too large."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,13 +65,41 @@ def plan(
     return MemoryPlan(cache, splats, peak, note)
 
 
-def _free_bytes() -> float:
-    """What the machine has free, or the container it runs in."""
+def _free_bytes(
+    groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
+) -> float:
+    """What the machine has free, or the container it runs in, or any group of processes around."""
     import psutil
 
     free = float(psutil.virtual_memory().available)
-    group = Path("/sys/fs/cgroup")
-    with suppress(OSError, ValueError):  # no container, or one without a limit ("max")
-        limit = int((group / "memory.max").read_text())
-        free = min(free, limit - int((group / "memory.current").read_text()))
+    for folder, limit, used in _groups(groups, own):
+        with suppress(OSError, ValueError):  # no such group, or one without a limit ("max")
+            room = int((folder / limit).read_text()) - int((folder / used).read_text())
+            free = min(free, room + _cached_bytes(folder))
     return free
+
+
+def _groups(groups: Path, own: Path) -> Iterator[tuple[Path, str, str]]:
+    """Folders of the groups that this process is in, up to the root, and the names of their files:
+    of today's layout, and of the one that old hosts of containers have."""
+    lines = own.read_text().splitlines() if own.is_file() else []
+    below = {controllers: path for _, controllers, path in (line.split(":", 2) for line in lines)}
+    for controllers, base, limit, used in (
+        ("", groups, "memory.max", "memory.current"),
+        ("memory", groups / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        folder = base / below.get(controllers, "/").lstrip("/")
+        for place in (folder, *folder.parents):
+            yield place, limit, used
+            if place == base:
+                break
+
+
+def _cached_bytes(folder: Path) -> int:
+    """Files that a group holds in memory until something else needs it."""
+    with suppress(OSError, ValueError):
+        lines = (line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        held = {name: int(value) for name, value in lines}
+        whole = "total_" if "total_cache" in held else ""  # with the groups below
+        return sum(held.get(f"{whole}{kind}_file", 0) for kind in ("active", "inactive"))
+    return 0

@@ -37,6 +37,16 @@ def describe_fit(values: dict[str, Any]) -> str:
     )
 
 
+def describe_lifting(values: dict[str, Any]) -> str:
+    """One line of numbers of a lifter's training: loss, error of the batch, speed, time left."""
+    left = seconds_left(values)
+    return (
+        f"loss {values['loss']:.3f}  error of the batch {100 * values['error']:.1f} %  "
+        f"{values['steps_per_second']:.2f} steps/s  "
+        f"{format_duration(left) if left is not None else '-:--'} left"
+    )
+
+
 def describe_forgetting(values: dict[str, Any]) -> str:
     """Both losses of an unlearning."""
     return f"loss to forget {values['forget_loss']:.2f}  to keep {values['retain_loss']:.3f}"

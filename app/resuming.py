@@ -18,9 +18,10 @@ MAY_CHANGE = {"minutes", "steps", "threads", "versions"}
 """Options that a continued training may have otherwise than it began."""
 
 
-def find(resume: str, wanted: RunConfig, out: Path | None) -> RunFolder:
-    """The folder to continue: `out`, the one named, or the newest unfinished run of this scene and
-    kernel under `runs/`. UserError when there is none."""
+def find(resume: str, wanted: RunConfig, out: Path | None, endless: bool = False) -> RunFolder:
+    """The folder to continue: `out`, the one named, or the newest run of this scene and kernel
+    under `runs/` that is unfinished, or shorter than what is wanted now (unless that is `endless`:
+    no length was given). UserError when there is none."""
     if out is not None:
         return RunFolder(out)
     if resume != NEWEST:
@@ -32,20 +33,28 @@ def find(resume: str, wanted: RunConfig, out: Path | None) -> RunFolder:
             config = run.read_config()
         except UserError:  # of another version: none of ours to continue
             continue
-        same = config and (config.scene, config.kernel) == (wanted.scene, wanted.kernel)
-        if same and not run.finished:
+        if config is None:
+            continue
+        same = (config.scene, config.kernel) == (wanted.scene, wanted.kernel)
+        if same and (not run.finished or (not endless and _is_longer(wanted, config))):
             candidates.append(run)
     if not candidates:
         raise UserError(
             f"--resume: expected an unfinished run of {wanted.scene} with {wanted.kernel} in"
-            f" {Path('runs').absolute()}, found none; name its folder"
+            f" {Path('runs').absolute()}, found none; name its folder, or ask for more --steps or"
+            " --minutes than it had"
         )
     return max(candidates, key=lambda run: run.config_path.stat().st_mtime_ns)
 
 
+def _is_longer(wanted: RunConfig, began: RunConfig) -> bool:
+    pairs = ((wanted.steps, began.steps), (wanted.minutes, began.minutes))
+    return any(now is not None and before is not None and now > before for now, before in pairs)
+
+
 def continued(run: RunFolder, wanted: RunConfig, defaults: RunConfig, endless: bool) -> RunConfig:
     """How `run` goes on: as it began, but for a length (unless `endless`, none was given) or
-    threads that `wanted` changes.
+    threads that `wanted` changes; and for every other option if nothing was trained yet.
 
     UserError names the first other option that differs both from what it began with and from
     `defaults`.
@@ -58,10 +67,15 @@ def continued(run: RunFolder, wanted: RunConfig, defaults: RunConfig, endless: b
             f"{run.path}: expected a run of {wanted.scene}, found one of {began.scene}; name that"
             " scene or leave --resume out"
         )
+    untrained = not (run.state_path.exists() or run.previous_state_path.exists())
     for name, value in vars(wanted).items():
         before = getattr(began, name)
         asked = value != getattr(defaults, name)
-        if name not in MAY_CHANGE and asked and value != before:
+        if name in MAY_CHANGE or not asked or value == before:
+            continue
+        if untrained:
+            began = replace(began, **{name: value})
+        else:
             flag = name.replace("_", "-")
             raise UserError(
                 f"--{flag}: expected {before}, with which {run.path} began, found {value}; leave it"

@@ -10,14 +10,15 @@ import os
 import platform
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from numbers import Real
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
+from app.errors import FULL
 from data.errors import UserError
+from data.whole_files import replacing
 
 if TYPE_CHECKING:
     from splatting.training_state import TrainingState
@@ -64,20 +65,6 @@ class RunConfig:
     init: str | None = None
     """Absolute path of the run or file that the splats started from."""
     versions: dict[str, str] = field(default_factory=installed_versions)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        yield temporary
-        with open(temporary, "rb+") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -148,15 +135,17 @@ class RunFolder:
             )
         return run
 
-    def discard(self) -> None:
-        """Take back a run that ended before its first splats; a folder with more in it stays."""
-        if self.splats_path.exists():
-            return
+    def discard(self) -> bool:
+        """Take back a run that ended before its first splats, unless cameras were found for it; a
+        folder with more in it stays. Returns whether it was taken back."""
+        if self.splats_path.exists() or (self.sfm_path / "sparse" / "0").is_dir():
+            return False
         for path in (self.config_path, self.metrics_path):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.sfm_path, ignore_errors=True)
         with suppress(OSError):
             self.path.rmdir()
+        return True
 
     @property
     def config_path(self) -> Path:
@@ -270,10 +259,11 @@ class RunFolder:
 
 
 class MetricsLog:
-    """Appends one line of numbers every `every` steps; a crash loses at most the last line."""
+    """Appends one line of numbers every `every` steps; a crash loses at most the last line, a full
+    disk those that do not fit."""
 
     def __init__(self, path: Path, every: int = 10) -> None:
-        self._file = path.open("a", encoding="utf-8")
+        self._file = path.open("ab", buffering=0)
         self._every = every
         self._next = 0
         self._last: tuple[int, dict] | None = None
@@ -297,5 +287,9 @@ class MetricsLog:
         self._last = None
         numbers = {k: v for k, v in values.items() if isinstance(v, Real)}
         line = {"step": step, **numbers}
-        self._file.write(json.dumps(line, default=float) + "\n")
-        self._file.flush()
+        content = (json.dumps(line, default=float) + "\n").encode()
+        try:
+            self._file.write(content)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise

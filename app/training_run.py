@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 SCORED_TRAINING_VIEWS = 50
 """The training PSNR is taken over at most this many views, evenly spaced."""
+WAIT_FOR_ROOM_S = 600.0
+"""How long a finished training waits for room on a full disk."""
 
 
 def open_viewer(
@@ -72,6 +76,16 @@ def train_and_save(
         save_splats(run.splats_path, now.splats)
         run.save_state(now)
 
+    def save_all(now: TrainingState) -> None:
+        save(now)
+        save_ply(run.ply_path, now.splats)
+
+    def autosave(now: TrainingState) -> None:
+        if not fits(save, now):
+            console.print(
+                f"{run.path}: the disk is full: step {now.step} is not saved, training goes on"
+            )
+
     with TrainProgress(console) as progress:
 
         def report(step: int, values: dict[str, Any]) -> bool:
@@ -87,16 +101,37 @@ def train_and_save(
             viewer.begin_training()
         state = state or first_state(scene, train_config, config.init)
         result = splatting.train(
-            scene, train_config, report, state, save, save_every_s, cache_bytes
+            scene, train_config, report, state, autosave, save_every_s, cache_bytes
         )
     log.close()
     if viewer:
         viewer.end_training(result)
-    save(state)
-    save_ply(run.ply_path, result.splats)
+    if not fits(save_all, state):
+        console.print(f"{run.path}: the disk is full: make room, or give up with Ctrl-C")
+        until = time.monotonic() + WAIT_FOR_ROOM_S
+        while not fits(save_all, state):
+            if stop or time.monotonic() > until:
+                raise UserError(
+                    f"{run.path}: expected room for the last save, found none; make some and go on "
+                    "from the save before with --resume"
+                )
+            time.sleep(1.0)
     if progress_of(state, train_config) >= 1.0:
         run.finished_path.touch()
     return result
+
+
+def fits(save: Callable[[TrainingState], None], state: TrainingState) -> bool:
+    """Save; False where the disk has no room for it."""
+    from app.errors import FULL
+
+    try:
+        save(state)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        return False
+    return True
 
 
 def train_config_of(config: RunConfig) -> TrainConfig:
@@ -151,7 +186,7 @@ def score(
         run.write_image(run.render_path(view.name), to_uint8(rgb))
 
     scores = evaluate(result.splats, scene.test, on_image=keep)
-    write_json(run.eval_path, complete(scores, result.steps, result.seconds))
+    write_json(run.eval_path, complete(scores, scene, result.steps, result.seconds))
     console.print(f"held-out PSNR ({len(scene.test)} views): {scores['psnr']:.2f} dB")
     if viewer:
         viewer.panel.say(f"done: held-out PSNR {scores['psnr']:.2f} dB")

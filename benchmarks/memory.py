@@ -13,7 +13,7 @@ from typing import Any
 import data
 from benchmarks.machine import facts, parser, peak_memory_mb, print_table, write_json
 from benchmarks.step import resized
-from splatting import densification, training
+from splatting import densification, refinement, training
 from splatting.config import TrainConfig
 from splatting.photos import Photos
 from splatting.training_state import initial_state
@@ -36,9 +36,9 @@ def measure(scene: data.Scene, count: int) -> dict[str, Any]:
             sample = photos.take(turn % len(photos), 0)
             training.step(state, config, sample, 0.6, scene.radius, buffers)
         with_steps = peak_memory_mb()
-        state.step = training.REORDER_EVERY * config.refine_every
+        state.step = refinement.REORDER_EVERY * config.refine_every
         buffers.frame.clear()
-        training.refine(state, config)
+        refinement.refine(state, config)
         training.step(state, config, sample, 0.6, scene.radius, buffers)
     peak = peak_memory_mb()
     return {

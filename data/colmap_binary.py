@@ -11,7 +11,8 @@ import numpy as np
 
 from data.clouds import PointCloud
 from data.errors import UserError
-from data.lenses import MODELS, NAME_OF_ID, Lens
+from data.lens_models import MODELS, NAME_OF_ID
+from data.lenses import Lens
 from data.sparse_model import Points, RegisteredImage, image, lens
 
 

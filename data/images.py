@@ -178,6 +178,8 @@ def _open(path: Path) -> Image.Image:
             return Image.open(path)
     except FileNotFoundError:
         raise UserError(f"{path}: expected a photo, found no file") from None
+    except PermissionError as error:
+        raise UserError(f"{path}: expected a readable photo, found: {error.strerror}") from None
     except (*_BROKEN, Image.DecompressionBombError) as error:
         raise _broken(path, error) from None
 

@@ -9,7 +9,7 @@ from data.errors import UserError
 from data.motion import Motion
 
 READ = (".npz", ".bvh", ".glb")
-WRITTEN = (".npz", ".bvh", ".glb", ".csv")
+WRITTEN = (".npz", ".bvh", ".glb", ".csv", ".h5")
 
 
 def read_motions(path: str | Path) -> list[Motion]:
@@ -63,6 +63,10 @@ def write_motions(path: str | Path, motions: Sequence[Motion]) -> None:
             from data.motion_glb import save_glb
 
             save_glb(path, motions)
+        case ".h5":
+            from data.motion_h5 import save_h5
+
+            save_h5(path, motions[0])
         case _:
             from data.motion_csv import save_csv
 

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-from data.errors import UserError
+from data.errors import UserError, printable
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".gif"}
 UNREAD_SUFFIXES = {".heic", ".heif", ".avif", ".jxl", ".jp2", ".dng", ".cr2", ".cr3", ".nef",
@@ -122,8 +122,8 @@ def find_masks(path: Path, files: dict[str, Path]) -> tuple[dict[str, Path], lis
     if listed and not found:
         name = next(iter(files))
         return {}, [
-            f"none of the {len(listed)} files in masks/ fits a photo: expected {name}.png for "
-            f"{name}, found {listed[0]}"
+            f"none of the {len(listed)} files in masks/ fits a photo: expected "
+            f"{some_of([f'{name}.png'])} for {some_of([name])}, found {some_of(listed[:1])}"
         ]
     return found, []
 
@@ -164,7 +164,7 @@ def match_names(names: list[str], disk: list[str]) -> dict[str, str]:
 def some_of(names: list[str], most: int = 5) -> str:
     """The first of `names`, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return printable(", ".join(names[:most])) + more
 
 
 def _folded(name: str) -> str:
@@ -195,8 +195,14 @@ def photos_below(folder: Path) -> list[str]:
 
 
 def _files_below(folder: Path) -> Iterator[str]:
-    """Relative names of the files below a folder, through links, without hidden ones."""
-    for base, folders, files in os.walk(folder, followlinks=True):
+    """Relative names of the files below a folder, through links, without hidden ones; none where
+    there is no folder, PermissionError for one that may not be looked into."""
+
+    def refuse(error: OSError) -> None:
+        if isinstance(error, PermissionError) and error.filename == str(folder):
+            raise error
+
+    for base, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
         here = os.path.join(os.path.realpath(base), "")
 
         def leads_down(name: str, base: str = base, here: str = here) -> bool:

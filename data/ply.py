@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from data.errors import UserError
+from data.whole_files import replacing
 
 _BLOCK = 4096
 """Rows that stay in the cache while their fields are copied."""
@@ -19,7 +19,9 @@ _BLOCK = 4096
 def read_vertices(path: str | Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """The scalar vertex properties of a PLY file (name -> n values) and its header comments.
 
-    Values come as stored, NaN included. Raises `UserError` for a missing, foreign or broken file.
+    Values come as stored, NaN included, and side by side in memory: who wants many properties takes
+    them a block of rows at a time, not one after the other. Raises `UserError` for a missing,
+    foreign or broken file.
     """
     path = Path(path)
     _check_header(path)
@@ -29,24 +31,17 @@ def read_vertices(path: str | Path) -> tuple[dict[str, np.ndarray], tuple[str, .
         file = plyfile.PlyData.read(str(path))
         vertex = file["vertex"]
         scalars = [p.name for p in vertex.properties if not isinstance(p, plyfile.PlyListProperty)]
-        columns = _apart(vertex.data, scalars)
+        rows = np.asarray(vertex.data)
+        if not rows.dtype.hasobject:
+            # a copy of what plyfile maps, under which the file may change; as bytes, because numpy
+            # copies records field by field
+            rows = np.frombuffer(rows.tobytes(), rows.dtype)
     except (plyfile.PlyParseError, ValueError, KeyError, OSError, MemoryError) as error:
         raise UserError(
             f"{path}: expected a complete PLY file, found a broken one ({error}); write or "
             "download it again"
         ) from None
-    return columns, tuple(file.comments)
-
-
-def _apart(rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """The fields of `rows` as arrays of their own, a block of rows at a time: one field after the
-    other would fetch the whole file from memory once for each."""
-    columns = {name: np.empty(len(rows), rows.dtype[name]) for name in names}
-    for start in range(0, len(rows), _BLOCK):
-        block = rows[start : start + _BLOCK]
-        for name, column in columns.items():
-            column[start : start + _BLOCK] = block[name]
-    return columns
+    return {name: rows[name] for name in scalars}, tuple(file.comments)
 
 
 def write_vertices(
@@ -72,17 +67,8 @@ def write_vertices(
             rows[name][start : start + _BLOCK] = column[start : start + _BLOCK]
     element = plyfile.PlyElement.describe(rows, "vertex")
     file = plyfile.PlyData([element], byte_order="<", comments=list(comments))
-    handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            file.write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(draft, 0o666 & ~_umask())
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
+    with replacing(path) as draft, open(draft, "wb") as stream:
+        file.write(stream)
 
 
 def _check_header(path: Path) -> None:
@@ -103,10 +89,3 @@ def _check_header(path: Path) -> None:
             f"{path}: expected {int(count.group(1))} vertices, found a file of {size} bytes; it is "
             "cut short, write or download it again"
         )
-
-
-def _umask() -> int:
-    """The process's umask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -138,18 +138,10 @@ def _npz(path: Path) -> list[Motion]:
         from data.motion_npz import load_npz
 
         return [load_npz(path)]
-    missing = [name for name in ("joint_names", "parents") if name not in arrays]
-    if missing:
-        raise UserError(f"{path}: expected joint_names and parents beside positions, found none")
-    positions, parents = arrays["positions"], arrays["parents"]
-    names = tuple(map(str, arrays["joint_names"].ravel()))
-    if positions.ndim != 3 or parents.shape != (len(names),) or parents.dtype.kind not in "iu":
-        raise UserError(
-            f"{path}: expected positions (frames, joints, 3) and a parent of each joint, found"
-            f" {positions.shape} and {parents.shape}"
-        )
-    names = tuple(f"{name} {k}" if names.count(name) > 1 else name for k, name in enumerate(names))
-    skeleton = Skeleton.from_parents(names, parents.tolist())
+    positions = arrays["positions"]
+    if positions.ndim != 3 or positions.shape[2] != 3 or not positions.size:
+        raise UserError(f"{path}: expected positions (frames, joints, 3), found {positions.shape}")
+    skeleton = _skeleton(path, arrays, positions.shape[1])
     lengths = arrays.get("clip_lengths", np.array([len(positions)])).ravel()
     if lengths.dtype.kind not in "iu" or (lengths < 1).any() or lengths.sum() != len(positions):
         raise UserError(f"{path}: expected clip_lengths that sum to {len(positions)} frames")
@@ -164,6 +156,24 @@ def _npz(path: Path) -> list[Motion]:
             np.split(positions, np.cumsum(lengths)[:-1]), labels, fps, strict=True
         )
     ]
+
+
+def _skeleton(path: Path, arrays: dict[str, np.ndarray], joints: int) -> Skeleton:
+    """Joints by name or number, and bones from `parents` or `edges`, where there are any."""
+    given = arrays.get("joint_names", np.array([f"point {k + 1}" for k in range(joints)]))
+    names = tuple(map(str, given.ravel()))
+    if len(names) != joints:
+        raise UserError(f"{path}: expected {joints} joint_names, found {len(names)}")
+    names = tuple(f"{name} {k}" if names.count(name) > 1 else name for k, name in enumerate(names))
+    if "parents" not in arrays:
+        return Skeleton(names, arrays.get("edges", NO_EDGES))
+    parents = arrays["parents"]
+    if parents.shape != (joints,) or parents.dtype.kind not in "iu":
+        raise UserError(
+            f"{path}: expected a parent of each of {joints} joints, found {parents.dtype} of shape"
+            f" {parents.shape}"
+        )
+    return Skeleton.from_parents(names, parents.tolist())
 
 
 def _up(given: np.ndarray | None) -> tuple[float, float, float]:

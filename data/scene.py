@@ -16,7 +16,7 @@ from data.archives import is_archive, unpacked
 from data.camera import Camera
 from data.clouds import PointCloud
 from data.colmap import BENT
-from data.errors import UserError
+from data.errors import UserError, printable
 from data.images import (
     area_average,
     photo_size,
@@ -129,6 +129,13 @@ class Scene:
     origin_world: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Where the model has the zero of this scene: not 0 for georeferenced models, whose
     coordinates would not fit into float32."""
+    rule: str = "every 8th of the sorted names"
+    """By which views are held out."""
+
+    @property
+    def split(self) -> str:
+        """How many views are held out, and by which rule, for whoever reads a score."""
+        return f"{len(self.test)} of {len(self.views)} photos are held out: {self.rule}"
 
     @property
     def train(self) -> tuple[View, ...]:
@@ -216,7 +223,8 @@ def load_scene(
         seen = sparse.seen_by.get(image.image_id)
         mask = path / image.mask if image.mask else masks.get(name)
         means = alpha if has_alpha else None
-        views.append(View(name, camera, files[name], split, lens, seen, mask, invert_masks, means))
+        shown, file = printable(name), files[name]
+        views.append(View(shown, camera, file, split, lens, seen, mask, invert_masks, means))
     if with_alpha:
         notes.append(f"{with_alpha} photos have an alpha channel: {_ALPHA_MEANS[alpha]}")
     if warped := Counter(view.lens.model.name for view in views if view.lens):
@@ -224,7 +232,8 @@ def load_scene(
         notes.append(f"photos are undistorted as COLMAP does: {listed}")
         flat_photos.tidy()
     name = source.stem if is_archive(source) else path.resolve().name
-    scene = Scene(name, path, tuple(views), sparse.points, tuple(notes))
+    rule = f"as {sparse.path.name} says" if splits else Scene.rule
+    scene = Scene(name, path, tuple(views), sparse.points, tuple(notes), rule=rule)
     return with_points(recentred(with_masks(scene)))
 
 
@@ -237,7 +246,7 @@ def inner_split(scene: Scene) -> Scene:
         replace(view, split="train" if index % HOLD_OUT_EVERY else "test")
         for index, view in enumerate(scene.train)
     )
-    return replace(scene, views=views)
+    return replace(scene, views=views, rule="every 8th of the training photos")
 
 
 def _lens_of_file(path: Path, lens: Lens) -> tuple[Lens, bool]:

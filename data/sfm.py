@@ -275,9 +275,10 @@ def _same_camera(photos: Path, names: Sequence[str]) -> list[list[str]]:
                 details = {**exif, **exif.get_ifd(0x8769)}
                 key = (photo.size, *(str(details.get(tag)) for tag in _EXIF))
         except (OSError, ValueError, SyntaxError) as error:
+            found = getattr(error, "strerror", None) or f"a broken one ({error})"
             raise UserError(
-                f"{photos / name}: expected a readable photo, found a broken one ({error}); "
-                "replace it or remove it"
+                f"{photos / name}: expected a readable photo, found {found}; replace it or move it"
+                " away"
             ) from None
         groups.setdefault(key, []).append(name)
     return list(groups.values())

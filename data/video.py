@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +82,8 @@ def _frames(video: Path) -> Any:
         ) from None
     if not video.is_file():
         raise UserError(f"{video}: expected a video, found no file")
+    # it remarks on phones that were held upright, whose frames it turns as they were taken
+    logging.getLogger("imageio_ffmpeg").setLevel(logging.ERROR)
     try:
         stream = imageio_ffmpeg.read_frames(str(video))
         facts = next(stream)

@@ -17,7 +17,7 @@ from lifting.config import LiftFitConfig
 from lifting.inputs import LiftInputs, Prepared, collate, prepare
 from lifting.losses import Truth
 from lifting.motions import random_motion
-from lifting.rigs import random_rig
+from lifting.random_rigs import random_rig
 
 _CAPS = {12: 0.15, 18: 0.3, 26: 0.3, 36: 0.15, 56: 0.1}
 """Most joints of a batch and how often; few joints make many clips."""

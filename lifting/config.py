@@ -73,8 +73,8 @@ class LiftFitConfig:
     """How a lifter is trained. ValueError for what cannot be trained."""
 
     steps: int | None = None
+    """Length of the training in steps, which goes before minutes."""
     minutes: float | None = 60.0
-    """Length of the training: one of both."""
     tokens: int = 12_000
     """Joints x frames in a step: as many clips as that gives."""
     frames: int = 16
@@ -110,8 +110,10 @@ class LiftFitConfig:
     """Change rigs and spoil tracks."""
 
     def __post_init__(self) -> None:
-        if (self.steps is None) == (self.minutes is None):
-            raise ValueError("expected steps or minutes, found both or none")
+        if self.steps is not None:
+            object.__setattr__(self, "minutes", None)
+        elif self.minutes is None:
+            raise ValueError("expected steps or minutes, found none")
         for name in ("steps", "minutes", "rate", "clip", "tokens", "frames"):
             value = getattr(self, name)
             if value is not None and not value > 0:

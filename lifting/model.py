@@ -29,8 +29,10 @@ from lifting.graphs import FARTHEST
 from lifting.inputs import FRAME, JOINT, PAIR, POINT, LiftInputs
 
 _PAIR_WIDTH = 16
-_CLOSE = -2.0
-"""Where the camera's nearness starts from: softplus of it is an animal 8 sizes away."""
+_MOST_NEARNESS = 0.5
+"""No camera is nearer than two sizes of the animal, which is less than its length."""
+_CLOSE = -1.0
+"""Where the camera's nearness starts from: an animal 7 sizes away."""
 _RADIUS = -1.5
 _NEAREST = 0.2
 """No point comes nearer to the camera than this share of the animal's distance."""
@@ -54,6 +56,15 @@ class LiftOutputs:
 def away(depth: Float[Tensor, "*n"]) -> Float[Tensor, "*n 1"]:
     """Distances from the camera over that of the animal's middle."""
     return (1 + depth).clamp(min=_NEAREST)[..., None]
+
+
+def centred(depth: Float[Tensor, "b t j"], given: LiftInputs) -> Float[Tensor, "b t j"]:
+    """Depths whose mean over the clip is zero. Without it depth and nearness could grow together:
+    the animal would only become larger, which no aligned error sees."""
+    mask = given.frame_mask[:, :, None] & given.joint_mask[:, None]
+    total = mask.sum((1, 2)).clamp(min=1).to(depth.dtype)
+    middle = depth.masked_fill(~mask, 0.0).sum((1, 2)) / total
+    return depth - middle[:, None, None]
 
 
 class RandomFourier(nn.Module):
@@ -118,16 +129,17 @@ class Lifter(nn.Module):
         else:
             counts = given.frame_mask[..., None].to(by_frame.dtype)
             of_clip = self.clip_head((by_frame * counts).sum(1) / counts.sum(1))
-        nearness = functional.softplus(of_clip[:, 3])
+        nearness = _MOST_NEARNESS * of_clip[:, 3].sigmoid()
         near = nearness[:, None, None]
         path = of_frame[..., :1]
         if self.config.output == "depth":
-            depth = path + numbers[..., 2]
+            depth = centred(path + numbers[..., 2], given)
             rays = given.middle[:, :, None] + given.place + numbers[..., :2]
             xyz = torch.cat([rays * away(near * depth), depth[..., None]], dim=-1)
         else:
             rotation = _rotation(of_frame[..., 1:])
             shape = numbers[..., :3] @ rotation.transpose(-1, -2)
+            path = centred(path.expand(batch, frames, joints), given)[..., :1]
             depth = path[..., None].expand(batch, frames, joints, 1)
             xy = given.middle[:, :, None].expand(batch, frames, joints, 2)
             xyz = shape + torch.cat([xy * away(near * path), depth], dim=-1)

@@ -108,21 +108,32 @@ def looking(
     return _placed(lens, np.stack([right, np.cross(forward, right), forward]), position)
 
 
-def from_json(path: Path, width: int | None = None, height: int | None = None) -> list[Camera]:
+def from_json(
+    path: Path,
+    width: int | None = None,
+    height: int | None = None,
+    origin_world: Sequence[float] = (0.0, 0.0, 0.0),
+) -> list[Camera]:
     """The cameras of a nerfstudio camera path (`camera_path` with `camera_to_world` and `fov`, x
-    right, y up, z back) at its own size or another; UserError for anything else."""
+    right, y up, z back) at its own size or another, in a world whose zero is at `origin_world` of
+    the file's; UserError for anything else."""
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
         wide = width or int(content["render_width"])
         high = height or int(content["render_height"])
         if not (0 < wide < 1 << 15 and 0 < high < 1 << 15):
             raise ValueError(f"a size of {wide} x {high}")
-        cameras = [_from_entry(entry, wide, high) for entry in content["camera_path"]]
+        if (kind := content.get("camera_type", "perspective")) != "perspective":
+            raise ValueError(f"the camera type {kind!r}, not 'perspective'")
+        origin = np.array(origin_world)
+        cameras = [_from_entry(entry, wide, high, origin) for entry in content["camera_path"]]
         if not cameras:
             raise ValueError("no camera")
     except OSError as error:
         raise UserError(f"{path}: expected a readable file, found: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+    except (
+        ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError,
+    ) as error:  # fmt: skip
         raise UserError(
             f"{path}: expected a camera path of nerfstudio (render_width, render_height, "
             f"camera_path), found: {error}"
@@ -135,11 +146,15 @@ def to_json(
     frames_per_second: float,
     keys: Sequence[Camera] = (),
     closed: bool = False,
+    origin_world: Sequence[float] = (0.0, 0.0, 0.0),
 ) -> str:
-    """A camera path as nerfstudio writes it, which `from_json` reads back."""
+    """A camera path as nerfstudio writes it, which `from_json` reads back; the file's zero is that
+    of the model, `origin_world` is where the cameras' stands in it."""
 
     def pose(camera: Camera) -> list[float]:
-        return (camera.world_from_cam @ np.diag([1.0, -1.0, -1.0, 1.0])).ravel().tolist()
+        world_from_cam = camera.world_from_cam @ np.diag([1.0, -1.0, -1.0, 1.0])
+        world_from_cam[:3, 3] += origin_world
+        return world_from_cam.ravel().tolist()
 
     first = cameras[0]
     lens = [(float(np.degrees(c.fov_y_rad)), c.width / c.height) for c in (*cameras, *keys)]
@@ -164,7 +179,7 @@ def to_json(
     return json.dumps(content) + "\n"
 
 
-def _from_entry(entry: dict[str, Any], width: int, height: int) -> Camera:
+def _from_entry(entry: dict[str, Any], width: int, height: int, origin: np.ndarray) -> Camera:
     pose = np.array(entry["camera_to_world"], np.float64).reshape(4, 4)
     fov = float(entry["fov"])
     if not (np.isfinite(pose).all() and 0 < fov < 180):
@@ -172,7 +187,7 @@ def _from_entry(entry: dict[str, Any], width: int, height: int) -> Camera:
     focal = 0.5 * height / np.tan(0.5 * np.radians(fov))
     k = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
     rotation = pose[:3, :3] @ np.diag([1.0, -1.0, -1.0])
-    return _placed(Camera(k, np.eye(4), width, height), rotation.T, pose[:3, 3])
+    return _placed(Camera(k, np.eye(4), width, height), rotation.T, pose[:3, 3] - origin)
 
 
 def _with_focal(lens: Camera, focal_px: float) -> Camera:

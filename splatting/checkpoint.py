@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 
 import numpy as np
 
 from data.errors import UserError
+from data.whole_files import replacing
 from splatting import kernels
 from splatting.splats import PARAMETERS, Splats
 
@@ -64,17 +64,9 @@ def save_state(path: str | Path, arrays: dict[str, np.ndarray], text: dict[str, 
     """Write arrays and text; a crash in the middle leaves the previous file."""
     from safetensors.numpy import save
 
-    path = Path(path)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    try:
-        with open(draft, "wb") as stream:
-            stream.write(save(whole, {**text, "format": _FORMAT}))
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with replacing(path) as draft:
+        draft.write_bytes(save(whole, {**text, "format": _FORMAT}))
 
 
 def load_state(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -82,12 +74,13 @@ def load_state(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(str(path), framework="numpy") as file:
+        with open(path, "rb"), safe_open(str(path), framework="numpy") as file:
             text = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
+        found = error.strerror if isinstance(error, OSError) else error
         raise UserError(
-            f"{path}: expected a safetensors file of darb3d, found: {error}; train again or use"
+            f"{path}: expected a safetensors file of darb3d, found: {found}; train again or use"
             " splats.ply"
         ) from None
     if text.get("format") != _FORMAT:

@@ -13,6 +13,14 @@ from splatting import metrics
 from splatting.rasterization import render
 from splatting.splats import Splats
 
+CONVENTIONS = {
+    "psnr": "float render clamped to 0..1, whole photo (masked: what counts), mean over photos",
+    "ssim": "11 taps, sigma 1.5, zeros beyond the border",
+    "lpips": "AlexNet 0.1",
+    "colours": "sRGB as in the file, no fit of exposure or white balance, black background",
+}
+"""How the scores are taken: none compares with one that is taken otherwise."""
+
 
 def evaluate(
     splats: Splats,

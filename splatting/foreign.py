@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import UserError
+from data.whole_files import replacing
 from splatting.export import load_ply, save_ply
 from splatting.half_turn import half_turn
 from splatting.splats import Splats
@@ -37,9 +38,20 @@ def format_of(path: str | Path) -> str | None:
     return next((known for ending, known in ENDINGS.items() if name.endswith(ending)), None)
 
 
+def stored_format(path: Path) -> str | None:
+    """`format_of` a file that exists; a compressed .ply may be called .ply alone."""
+    known = format_of(path)
+    if known is None and path.suffix.lower() == ".ply" and path.is_file():
+        with open(path, "rb") as stream:
+            header = stream.read(1 << 12).partition(b"end_header")[0]
+        known = "compressed.ply" if b"packed_position" in header else None
+    return known
+
+
 def load_foreign(path: str | Path) -> Splats:
-    """Read a file of another program, by its ending; UserError for one that is broken."""
-    path, known = Path(path), format_of(path)
+    """Read a file of another program; UserError for one that is broken."""
+    path = Path(path)
+    known = stored_format(path)
     if known is None:
         raise UserError(f"{path}: expected a name that ends in {', '.join(ENDINGS)}")
     try:
@@ -68,12 +80,8 @@ def save_foreign(path: str | Path, splats: Splats) -> None:
         plain = Path(folder) / "splats.ply"
         save_ply(plain, half_turn(splats) if known in _HALF_TURNED else splats)
         content = _convert(path, plain.read_bytes(), "ply", known)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as draft:
         draft.write_bytes(content)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _check_fits_spz(path: Path, splats: Splats) -> None:

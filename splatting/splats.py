@@ -112,7 +112,8 @@ def from_points(
     distances, _ = nearest(xyz, xyz, neighbours)
     spacing = np.sqrt(np.mean(distances[:, 1:] ** 2, axis=1)) if neighbours > 1 else np.ones(n)
     # duplicates have no spacing and strays have too much: both would never recover
-    spacing = np.clip(spacing, np.median(spacing) * 1e-2, np.quantile(spacing, 0.99))
+    apart = spacing[spacing > 0] if spacing.any() else np.ones(1)
+    spacing = np.clip(spacing, np.median(apart) * 1e-2, np.quantile(apart, 0.99))
     rgb = np.full((n, 3), 0.5) if points.rgb is None else points.rgb / 255.0
     quats = np.zeros((n, 4), np.float32)
     quats[:, 0] = 1.0

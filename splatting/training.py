@@ -19,14 +19,15 @@ from jaxtyping import Float32
 from data.errors import UserError
 from data.scene import Scene
 from simd.threads import set_threads
-from splatting import densification, dropout, mcmc, sparsity
+from splatting import dropout, mcmc, sparsity
 from splatting.averaging import EVERY, Average
 from splatting.config import TrainConfig
 from splatting.cpu import adam, pipeline, ssim
 from splatting.photos import Photos, Sample
+from splatting.refinement import refine
 from splatting.sparse_depth import SparseDepth
 from splatting.splats import Splats
-from splatting.training_state import TrainingState, initial_state, progress
+from splatting.training_state import TrainingState, check_scene, initial_state, progress
 from splatting.warm_up import warm_up
 
 Report = Callable[[int, dict[str, Any]], Any]
@@ -36,10 +37,6 @@ AHEAD = 4
 """Photos that are decoded ahead of their turn where not all fit into memory."""
 MEASURE_EVERY = 10
 """Steps between two measurements of the training PSNR: one costs as much as a small stage."""
-
-
-REORDER_EVERY = 5
-"""Rounds of density control between two sortings of the splats in memory."""
 
 
 class Buffers:
@@ -77,6 +74,7 @@ def train(
 ) -> TrainResult:
     """Train on `scene.train` and return the splats; `state` continues an earlier training, and
     decoded photos take at most `cache_bytes`. `clock` gives the seconds that `minutes` count.
+    UserError for a state of other photos.
 
     `report(step, values)` sees loss, psnr (running, training views), splats, progress, seconds,
     steps_per_second and `live`, the current Splats, which another thread may draw.
@@ -85,6 +83,7 @@ def train(
         raise UserError("expected --steps or --minutes, found both; give one of them")
     set_threads(config.threads)
     state = state or initial_state(scene, config)
+    check_scene(state, scene)
     if config.drop is None:
         config = replace(config, drop=dropout.share_for(len(scene.train)))
     depths = SparseDepth.of(scene) if config.depth_weight else None
@@ -230,39 +229,6 @@ def _mean_square_error(
     return error if kept is None else error / max(float(kept.mean()), 1e-3)
 
 
-def refine(state: TrainingState, config: TrainConfig) -> None:
-    """One round of density control, by the configured strategy."""
-    state.average = None  # its rows were those of other splats
-    state.splats = densification.cap_opacity(state.splats)
-    faint = densification.too_faint(state.splats, config.least_opacity)
-    if config.strategy == "mcmc":
-        _move_and_grow(state, config, faint)
-    else:
-        _prune_and_split(state, config, faint)
-    if state.step % (REORDER_EVERY * config.refine_every) == 0:
-        state.splats, state.moments = densification.reorder(state.splats, state.moments)
-    state.statistics = densification.ScreenStatistics.empty(len(state.splats))
-
-
-def _move_and_grow(state: TrainingState, config: TrainConfig, faint: np.ndarray) -> None:
-    splats, moments = mcmc.relocate(state.splats, state.moments, faint, state.generator)
-    room = min(int(config.growth * len(splats)) + 1, config.max_splats - len(splats))
-    state.splats, state.moments = mcmc.grow(splats, moments, room, state.generator)
-
-
-def _prune_and_split(state: TrainingState, config: TrainConfig, faint: np.ndarray) -> None:
-    """Drop the faint, split the hardest pulled within the budget."""
-    pull = state.statistics.mean_pull[~faint]
-    state.splats, state.moments = densification.prune(state.splats, state.moments, ~faint)
-    n = len(state.splats)
-    room = min(int(config.growth * n) + 1, config.max_splats - n)
-    candidates = np.flatnonzero(pull > config.pull_threshold * state.splats.kernel.pull)
-    if room > 0 and len(candidates):
-        hardest = np.argsort(-pull[candidates], kind="stable")[:room]
-        chosen = np.sort(candidates[hardest])
-        state.splats, state.moments = densification.split(state.splats, state.moments, chosen)
-
-
 def _next_view(state: TrainingState, count: int) -> int:
     if not state.queue:
         state.queue = state.generator.permutation(count).tolist()
@@ -283,15 +249,19 @@ def _rates(config: TrainConfig, done: float, radius: float) -> dict[str, float]:
 def _adam_step(
     state: TrainingState, gradients: pipeline.Gradients, rates: dict[str, float]
 ) -> None:
-    n, v = len(state.splats), len(gradients.visible)
     bias1, bias2 = adam.bias(state.step)
     adam.adam(
-        tuple(getattr(state.splats, name).reshape(n, -1) for name in rates),
-        tuple(state.moments[name][0].reshape(n, -1) for name in rates),
-        tuple(state.moments[name][1].reshape(n, -1) for name in rates),
-        tuple(getattr(gradients, name).reshape(v, -1) for name in rates),
+        tuple(_rows(getattr(state.splats, name)) for name in rates),
+        tuple(_rows(state.moments[name][0]) for name in rates),
+        tuple(_rows(state.moments[name][1]) for name in rates),
+        tuple(_rows(getattr(gradients, name)) for name in rates),
         gradients.visible,
         np.array(list(rates.values()), np.float32),
         bias1,
         bias2,
     )
+
+
+def _rows(array: np.ndarray) -> np.ndarray:
+    """One row a splat; there may be none, when a photo sees no splat."""
+    return array.reshape(len(array), math.prod(array.shape[1:]))

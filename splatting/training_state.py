@@ -3,6 +3,7 @@ packs into arrays."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -37,6 +38,8 @@ class TrainingState:
     """Maps of colour of the training views, if they are fitted."""
     average: Average | None = None
     """Mean of the splats of the last steps, once it is taken."""
+    scene: str = ""
+    """What the training photos and their cameras were, as `likeness` puts it; empty if unknown."""
 
 
 def initial_state(scene: Scene, config: TrainConfig) -> TrainingState:
@@ -61,7 +64,35 @@ def state_of(start: Splats, scene: Scene, config: TrainConfig) -> TrainingState:
         statistics=densification.ScreenStatistics.empty(len(start)),
         generator=np.random.default_rng(config.seed),
         exposure=Exposure.identity(len(scene.train)) if config.exposure else None,
+        scene=likeness(scene),
     )
+
+
+def likeness(scene: Scene) -> str:
+    """The number of training photos, and a digest of their names, sizes and cameras.
+
+    Rounded to a millionth of the scene, so that it is the same on another machine.
+    """
+    digest = hashlib.sha256()
+    for view in scene.train:
+        camera = view.camera
+        pose = np.concatenate(
+            [camera.cam_from_world[:3, :3].ravel(), camera.position_world / scene.radius]
+        )
+        rounded = (np.round(pose, 6) + 0.0).tolist()
+        digest.update(f"{view.name} {camera.width} {camera.height} {rounded}\n".encode())
+    return f"{len(scene.train)} {digest.hexdigest()[:16]}"
+
+
+def check_scene(state: TrainingState, scene: Scene) -> None:
+    """UserError unless `state` came of the training photos of `scene`."""
+    if state.scene and state.scene != (found := likeness(scene)):
+        before, now = state.scene.split()[0], found.split()[0]
+        same = " whose names, sizes or cameras are others" if before == now else ""
+        raise UserError(
+            f"{scene.path}: expected the {before} training photos with which the training began, "
+            f"found {now}{same}; put them back as they were, or start a new run with --init"
+        )
 
 
 def _at_most(points: PointCloud, count: int, seed: int) -> PointCloud:
@@ -97,6 +128,7 @@ def pack(state: TrainingState) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         "seconds": repr(state.seconds),
         "queue": json.dumps(state.queue),
         "averaged": str(state.average.count if state.average else 0),
+        "scene": state.scene,
     }
     return arrays, text
 
@@ -116,6 +148,7 @@ def unpack(arrays: dict[str, np.ndarray], text: dict[str, Any]) -> TrainingState
             queue=json.loads(text["queue"]),
             exposure=_exposure(arrays),
             average=_average(arrays, int(text.get("averaged", "0"))),
+            scene=text.get("scene", ""),
         )
     except KeyError as missing:
         raise UserError(

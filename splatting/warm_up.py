@@ -10,12 +10,19 @@ import numpy as np
 from data.camera import Camera
 from simd.cache import compile_lock
 from splatting import sparsity
-from splatting.cpu import adam, pipeline
+from splatting.cpu import adam, pipeline, tiles
 from splatting.cpu.ssim import SsimWorkspace, l1_dssim
 from splatting.kernels import Kernel
 from splatting.splats import PARAMETERS, Splats
 
 _SIDE = 32
+
+
+def open_loops() -> None:
+    """Have numba ready to load loops, whatever the kernel: half a second that a thread can spend
+    while another reads a file."""
+    with compile_lock():
+        tiles.compact(np.zeros(1, np.bool_), np.zeros(1, np.int32))
 
 
 def warm_up(kernel: Kernel, training: bool = True) -> float:

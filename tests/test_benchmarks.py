@@ -140,3 +140,9 @@ def test_scaling_grows_along_three_axes(tmp_path: Path) -> None:
     cells = json.loads(out.read_text())["cells"]
     assert {c["splats"] for c in cells} == {10_000, 30_000, 20_000}
     assert all(c["ns_a_pair"] > 0 for c in cells) and cells[-1]["speed_up"] > 0
+
+
+def test_lifting_without_its_data_shows_what_stands(tmp_path: Path) -> None:
+    out = tmp_path / "lifting.json"
+    text = run("lifting", "--folder", tmp_path / "none", "--json", out)
+    assert "no --shared FOLDER" in text and json.loads(out.read_text()) == {"rows": []}

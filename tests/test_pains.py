@@ -20,7 +20,7 @@ from PIL import Image
 import data
 from data import colmap_binary, load_scene
 from data.clouds import PointCloud
-from data.lenses import MODELS
+from data.lens_models import MODELS
 from splatting import densification
 from splatting.config import TrainConfig
 from splatting.evaluation import evaluate

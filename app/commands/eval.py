@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from data.scene import Scene
     from splatting.splats import Splats
 
-FIELDS = ("psnr", "ssim", "lpips", "splats", "steps", "seconds", "kernel", "images")
+FIELDS = (
+    "psnr", "ssim", "lpips", "splats", "steps", "seconds", "kernel", "images", "split",
+    "conventions",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,15 @@ class Command:
                 f"{self.run_or_ply}: expected to know the scene, found no config.json that names "
                 "it; add --scene SCENE"
             )
+        if not scene.test:
+            raise UserError(
+                f"{scene.path}: expected held-out photos to score, found none: {scene.rule}; name "
+                "a scene that has some with --scene SCENE"
+            )
         splats = with_origin(loaded.splats, scene.origin_world)
         scores = evaluate(splats, scene.test, device=self.device)
         last = loaded.metrics[-1] if loaded.metrics else {}
-        content = complete(scores, last.get("step"), last.get("seconds"))
+        content = complete(scores, scene, last.get("step"), last.get("seconds"))
         if self.sheet is not None:
             self._write_sheet(scene, splats)
         if self.json:
@@ -69,7 +77,7 @@ class Command:
 
     def _write_sheet(self, scene: Scene, splats: Splats) -> None:
         from app.contact_sheet import sheet
-        from app.runs import replacing
+        from data.whole_files import replacing
 
         assert self.sheet is not None
         if self.sheet.suffix.lower() not in (".jpg", ".jpeg", ".png"):
@@ -79,9 +87,14 @@ class Command:
             sheet(scene.test, splats, title, 400).save(temporary, quality=88)
 
 
-def complete(scores: dict[str, Any], steps: int | None, seconds: float | None) -> dict[str, Any]:
+def complete(
+    scores: dict[str, Any], scene: Scene, steps: int | None, seconds: float | None
+) -> dict[str, Any]:
     """The content of eval.json, in its order."""
+    from splatting.evaluation import CONVENTIONS
+
     content = {**scores, "steps": steps, "seconds": seconds}
+    content |= {"split": scene.split, "conventions": CONVENTIONS}
     return {name: content[name] for name in FIELDS}
 
 
@@ -100,3 +113,6 @@ def print_table(content: dict[str, Any]) -> None:
     console = Console(highlight=False)
     console.print(table)
     console.print(f"{content['splats']:,} splats, kernel {content['kernel']}")
+    console.print(content["split"])
+    for name, how in content["conventions"].items():
+        console.print(f"{name.upper() if name in content else name}: {how}")

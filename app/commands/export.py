@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -69,11 +69,7 @@ class Command:
         if self.bake_gaussian and (note := cost_of_baking(loaded)):
             console.print(note)
         if any(splats.origin_world):
-            x, y, z = splats.origin_world
-            times = f" times {self.scale:g}" if self.scale != 1.0 else ""
-            console.print(
-                f"add {x} {y} {z} to its coordinates to get those of the COLMAP model{times}"
-            )
+            console.print(self._way_back(splats.origin_world))
         if splats.kernel.name != "gaussian":
             console.print(
                 "other programs will draw Gaussians in their place; --bake-gaussian makes them fit"
@@ -95,9 +91,18 @@ class Command:
                 f"{self.run_or_ply}: expected a run folder, which knows its cameras, found none; "
                 "add --scene SCENE"
             )
-        write_camera_list(self.out, scene, self.scale)
+        # the zero that the exported splats have, so that both files fit each other
+        origin = loaded.splats.origin_world
+        write_camera_list(self.out, scene, self.scale, origin)
         print(f"wrote {self.out}: {len(scene.views)} cameras")
+        if any(origin):
+            print(self._way_back([self.scale * float(number) for number in origin]))
         return 0
+
+    def _way_back(self, origin_world: Sequence[float]) -> str:
+        x, y, z = origin_world
+        times = f" times {self.scale:g}" if self.scale != 1.0 else ""
+        return f"add {x} {y} {z} to its coordinates to get those of the COLMAP model{times}"
 
 
 def edited(splats: Splats, command: Command, floater_scores: np.ndarray | None) -> Splats:
@@ -141,7 +146,7 @@ def cost_of_baking(loaded: Loaded) -> str:
     kind = "held-out" if scene.test else "training"
     return (
         f"as Gaussians: {after:.2f} dB on {len(views)} {kind} photos, {loaded.splats.kernel.name}"
-        f" {before:.2f} dB"
+        f" {before:.2f} dB: {before - after:.2f} dB lost"
     )
 
 

@@ -41,7 +41,7 @@ class Command:
         from rich.progress import Progress
 
         from app.loading import load
-        from app.runs import replacing
+        from data.whole_files import replacing
         from splatting.mesh import cube_around, fuse, largest_parts
         from splatting.splats import with_origin
 
@@ -66,7 +66,7 @@ class Command:
         if self.side is not None:
             corner, side = corner + (side - self.side) / 2, self.side
         if self.corner is not None:
-            corner = np.array(self.corner)
+            corner = np.array(self.corner) - np.array(splats.origin_world)
         console = Console(highlight=False, markup=False, soft_wrap=True)
         with Progress(console=console, disable=not console.is_terminal) as bar:
             task = bar.add_task("fusing", total=len(cameras))
@@ -81,4 +81,7 @@ class Command:
             f"wrote {self.out}: {len(mesh.vertices):,} vertices, {len(mesh.triangles):,} triangles,"
             f" cells of {side / self.cells:.3g}"
         )
+        if any(splats.origin_world):
+            x, y, z = splats.origin_world
+            console.print(f"add {x} {y} {z} to its coordinates to get those of the COLMAP model")
         return 0

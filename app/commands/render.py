@@ -80,7 +80,7 @@ class Command:
         splats = loaded.splats.take(kept(loaded.splats, self.selection, scores))
         if scene is not None:
             splats = with_origin(splats, scene.origin_world)
-        cameras = [self._resized(camera) for camera in self._cameras(scene)]
+        cameras = [self._resized(camera) for camera in self._cameras(scene, splats)]
         with Progress(console=console, disable=not console.is_terminal) as bar:
             draw = self._way(splats, scene, cameras, bar)
             with film(self.out, self.fps) as add:
@@ -126,11 +126,11 @@ class Command:
             splats = modes.coloured(splats, painted, modes.contribution_range(painted))
         return lambda camera: to_uint8(render(splats, camera, self.background).rgb)
 
-    def _cameras(self, scene: Scene | None) -> list[Camera]:
+    def _cameras(self, scene: Scene | None, splats: Splats) -> list[Camera]:
         from splatting import camera_paths
 
         if self.path.endswith(".json"):
-            return camera_paths.from_json(Path(self.path))
+            return camera_paths.from_json(Path(self.path), origin_world=splats.origin_world)
         if self.path not in ("around", "through", "test"):
             raise UserError(f"--path: expected around, through, test or a .json, found {self.path}")
         if scene is None:

@@ -41,7 +41,7 @@ class Command:
         from app import cameras
         from app.interrupts import StopRequest
         from data.archives import is_archive
-        from data.lenses import MODELS
+        from data.lens_models import MODELS
         from data.sfm import SfmConfig
         from data.video import is_video
 

@@ -96,7 +96,7 @@ class Command:
         config, resumed = resolve(self), None
         if self.resume is not None:
             endless = self.minutes is None and self.steps is None
-            resumed = find(self.resume, config, self.out)
+            resumed = find(self.resume, config, self.out, endless)
             defaults = resolve(Command(self.scene))
             config = continued(resumed, config, defaults, endless)
         console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -108,7 +108,8 @@ class Command:
         try:
             return self._train(run, config, console, resumed=False)
         except BaseException:
-            run.discard()
+            if not run.discard() and not run.splats_path.exists():
+                self._say_how_to_go_on(run, console, "cameras are kept")
             raise
 
     def _train(self, run: RunFolder, config: RunConfig, console: Console, resumed: bool) -> int:
@@ -117,6 +118,7 @@ class Command:
         from app.memory import plan
         from app.resuming import load_state
         from data.images import read_photo
+        from splatting.training_state import check_scene
 
         missing = cameras.are_missing(self.scene)
         if missing and not (run.sfm_path / "sparse" / "0").is_dir():
@@ -143,6 +145,8 @@ class Command:
             state = None
             if resumed:
                 state, note = load_state(run)
+                if state is not None:
+                    check_scene(state, scene)
                 console.print(f"{note}resuming {run.path} at step {state.step if state else 0}")
                 run.forget_after(state.step if state else 0)
             run.write_config(config)
@@ -206,6 +210,8 @@ def resolve(command: Command) -> RunConfig:
         raise UserError(f"--minutes: expected a time above 0, found {command.minutes}")
     if not 0 <= command.depth_weight < float("inf"):
         raise UserError(f"--depth-weight: expected 0 or more, found {command.depth_weight}")
+    if command.init is not None and not command.init.exists():
+        raise UserError(f"--init {command.init}: expected a run or a file of splats, found nothing")
     if command.cache_gb is not None and not command.cache_gb >= 0:
         raise UserError(f"--cache-gb: expected 0 or more, found {command.cache_gb}")
     if not command.save_every > 0:

@@ -59,14 +59,22 @@ class Command:
         return serve(page)
 
     def _show_splats(self, paths: tuple[Path, ...]) -> int:
+        from concurrent.futures import ThreadPoolExecutor
+
         from app.loading import load
-        from app.viewer import Viewer
-        from app.viewer.address import LOOPBACK
-        from splatting.splats import with_origin
 
         if len(paths) > 2:
             raise UserError(f"expected one run or two, found {len(paths)}")
-        loaded = load(self.run_or_file)
+        with ThreadPoolExecutor(1) as reader:
+            reading = reader.submit(load, self.run_or_file)
+            # what the page needs is imported while the file is read, which leaves a core free
+            from app.viewer import Viewer
+            from app.viewer.address import LOOPBACK
+            from splatting.splats import with_origin
+            from splatting.warm_up import open_loops
+
+            open_loops()
+            loaded = reading.result()
         note = ""
         try:
             scene = loaded.scene(self.scene)

@@ -154,7 +154,8 @@ class _Path:
     def _save(self, event: Any) -> None:
         cameras = self.cameras()
         keys = self.list.cameras(cameras[0].width, cameras[0].height)
-        text = to_json(cameras, self._fps(), keys, self.closed.value)
+        origin = self.page.stage.source.origin_world
+        text = to_json(cameras, self._fps(), keys, self.closed.value, origin)
         event.client.send_file_download(self._file(), text.encode(), save_immediately=True)
 
     def _film(self, event: Any) -> None:

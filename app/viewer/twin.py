@@ -20,6 +20,9 @@ def line(command: Any) -> str:
     >>> from app.commands import export
     >>> line(export.Command(Path("my run"), Path("a.ply"), scale=0.5))
     "darb3d export 'my run' --out a.ply --scale 0.5"
+    >>> from app.commands import view
+    >>> line(view.Command(Path("a"), (Path("b"),)))
+    'darb3d view a b'
     """
     name = type(command).__module__.rpartition(".")[2]
     return shlex.join(["darb3d", name, *_words(command)])
@@ -73,7 +76,7 @@ def _words(options: Any) -> list[str]:
         if is_dataclass(value):
             words += _words(value)
         elif tyro.conf.Positional in getattr(hints[field.name], "__metadata__", ()):
-            words.append(_text(value))
+            words += map(_text, value if isinstance(value, tuple) else (value,))
         elif value != field.default:
             words += _flag(field.name, value)
     return words

@@ -27,10 +27,12 @@ class RealCommand:
             "COLUMNS": "100",
         }
 
-    def run(self, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: object, cwd: Path, timeout_s: float = 280
+    ) -> subprocess.CompletedProcess[str]:
         """Run to the end; stdout and stderr as text."""
         process = self.start(*arguments, cwd=cwd)
-        out, err = process.communicate(timeout=280)
+        out, err = process.communicate(timeout=timeout_s)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def start(self, *arguments: object, cwd: Path) -> subprocess.Popen[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
 
-from app.__main__ import COMMANDS, main
+from app.__main__ import COMMANDS, SECOND_WORDS, main
 from app.commands import doctor
 from app.errors import guarded
 from data.errors import UserError
@@ -16,13 +17,21 @@ from data.errors import UserError
 def test_help_lists_every_command_with_one_line_each(capsys) -> None:
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    assert all(f"  {name:<8} {what}\n" in text for name, what in COMMANDS.items())
+    assert all(f"  {name:<12} {what}\n" in text for name, what in COMMANDS.items())
     assert "darb3d train SCENE" in text
 
 
 def test_every_file_of_commands_is_listed() -> None:
     files = {path.stem for path in Path(doctor.__file__).parent.glob("*.py")}
-    assert files - {"__init__"} == set(COMMANDS)
+    words = {f"{name}-{word}" for name, words in SECOND_WORDS.items() for word in words}
+    assert files - {"__init__"} == {name.replace("-", "_") for name in {*COMMANDS, *words}}
+
+
+def test_a_second_word_has_its_own_options(capsys) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["fit", "lifter", "--help"])
+    text = capsys.readouterr().out
+    assert stopped.value.code == 0 and "usage: darb3d fit lifter" in text and "--protocol" in text
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -72,6 +81,18 @@ def test_a_full_disk_is_one_line_and_2(capsys) -> None:
     assert guarded(raising(OSError(errno.ENOSPC, "No space left on device", "a.ply"))) == 2
     line = capsys.readouterr().err
     assert line.startswith("error: a.ply: expected room on the disk") and "--resume" in line
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.EIO, errno.ENAMETOOLONG])
+def test_what_a_file_system_refuses_is_one_line_and_2(number, capsys) -> None:
+    assert guarded(raising(OSError(number, os.strerror(number), "scene/images"))) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: scene/images: expected") and os.strerror(number) in error
+
+
+def test_memory_that_is_not_there_is_one_line_and_2(capsys) -> None:
+    assert guarded(raising(MemoryError("Unable to allocate 9 GiB"))) == 2
+    assert "--data-factor" in capsys.readouterr().err
 
 
 def test_ctrl_c_is_130_and_silent(capsys) -> None:

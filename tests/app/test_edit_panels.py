@@ -11,6 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browsing import chromium, seen, until
+from known_scene import (
+    ORIGIN,
+    drag,
+    is_pink,
+    known_splats,
+    known_viewer,
+    on_screen,
+    opened,
+    shows,
+    slider,
+    twin_texts,
+)
 
 from app.__main__ import main
 from splatting.export import load_ply

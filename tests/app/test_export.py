@@ -143,6 +143,12 @@ def test_a_scale_moves_the_zero_and_the_cameras_along(tmp_path, capsys):
         first = json.loads(out.read_text())[0]
         position = data.load_scene(TRUTH.parent).views[0].camera.position_world
         np.testing.assert_allclose(first["position"], scale * position, rtol=1e-6, atol=1e-12)
+    assert "add " not in capsys.readouterr().out
+    # beside splats whose zero is elsewhere the cameras have that zero too, and it is said
+    assert main(["export", str(source), "-o", str(out), *map(str, ("--scene", TRUTH.parent))]) == 0
+    beside = json.loads(out.read_text())[0]["position"]
+    np.testing.assert_allclose(beside, position - (448262.0, 5411932.0, 87.0), rtol=1e-12)
+    assert "add 448262.0 5411932.0 87.0 to its coordinates" in capsys.readouterr().out
 
 
 def test_a_crop_is_in_the_coordinates_of_the_model_also_far_from_zero(tmp_path):

@@ -41,6 +41,11 @@ def test_a_ply_a_glb_and_an_npz_by_what_they_hold(tmp_path, cloud):
     assert kind_of(tmp_path / "cloud.npz") == "cloud"
 
 
+def test_2d_keypoints_are_to_be_lifted_first():
+    with pytest.raises(UserError, match="found 2D keypoints; lift them first: darb3d lift"):
+        kind_of(SAMPLES / "keypoints" / "plain.npz")
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("a.splat", "splats"), ("a.spz", "splats"), ("a.bvh", "motion"), ("a.pcd", "cloud")],

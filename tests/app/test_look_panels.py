@@ -255,6 +255,7 @@ def test_points_are_shown_among_the_splats_or_alone_in_the_size_one_chooses(real
 
 
 def test_the_camera_turns_around_the_axis_that_is_chosen_as_up(real, real_page):
+    assert until(lambda: stands_at(real, view_of(real, 0)))  # the page has taken its first camera
     (client,) = real.clients().values()
     before = np.asarray(client.camera.position)
     real_page.get_by_text("up is (0.00, -1.00, 0.00)").wait_for(timeout=10_000)

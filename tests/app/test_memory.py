@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.memory import BYTES_A_SPLAT, plan
+from app.memory import BYTES_A_SPLAT, _free_bytes, plan
 from data import load_scene
 from data.errors import UserError
 
@@ -36,3 +36,28 @@ def test_photos_are_decoded_anew_where_they_do_not_fit(scene):
 def test_too_little_is_refused(scene):
     with pytest.raises(UserError, match=r"expected 0\.\d GB free .*found 0\.3 GB; .*--data-factor"):
         plan(scene, 10_000, None, free_bytes=0.3e9)
+
+
+@pytest.mark.parametrize(
+    ("limit", "used", "below"),
+    [
+        ("memory.max", "memory.current", "."),
+        ("memory.max", "memory.current", "user.slice"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory/docker/1"),
+    ],
+)
+def test_the_limit_of_a_container_counts_but_not_the_files_it_caches(tmp_path, limit, used, below):
+    """Reading a large scene fills the container with pages that it gives back when asked."""
+    (tmp_path / below).mkdir(exist_ok=True, parents=True)
+    (tmp_path / "own").write_text("4:memory:/docker/1/job\n0::/user.slice/session\n")
+    for name, content in (
+        (limit, "8000000"),
+        (used, "7900000"),
+        ("memory.stat", "anon 400000\nactive_file 500000\ninactive_file 7000000"),
+    ):
+        (tmp_path / below / name).write_text(content + "\n")
+    assert _free_bytes(tmp_path, tmp_path / "own") == 100_000 + 7_500_000
+    (tmp_path / below / limit).write_text("max\n")
+    assert _free_bytes(tmp_path, tmp_path / "own") > 1e8
+    assert _free_bytes(tmp_path, tmp_path / "none") > 1e8

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+import data
+
 pytest.importorskip("pycolmap", reason="no wheel of pycolmap for this machine")
+
+TRUTH = Path(data.__file__).parent / "samples" / "synth_splats" / "gt_splats.ply"
 
 
 @pytest.fixture
@@ -50,6 +54,21 @@ def test_stopped_while_finding_cameras_it_goes_on(darb3d, walk, tmp_path):
     result = darb3d.run(*words[:-2], "--resume", "run", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "run" / "finished").exists()
+
+
+def test_what_goes_wrong_later_keeps_the_cameras(darb3d, walk, tmp_path):
+    (tmp_path / "bad.ply").write_bytes(b"nothing")
+    words = ("train", "walk", "--steps", 5, "--data-factor", 4, "--no-viewer", "--out", "run")
+    result = darb3d.run(*words, "--init", "bad.ply", cwd=tmp_path)
+    assert result.returncode == 2 and "bad.ply: expected a PLY file" in result.stderr
+    assert "cameras are kept in run\ngo on with: darb3d train walk --resume run" in result.stdout
+    again = darb3d.run("train", "walk", "--no-viewer", "--resume", "run", cwd=tmp_path)
+    assert again.returncode == 2 and "bad.ply" in again.stderr
+    (tmp_path / "good.ply").write_bytes(TRUTH.read_bytes())
+    other = ("--resume", "run", "--init", "good.ply", "--kernel", "gaussian")
+    again = darb3d.run("train", "walk", "--no-viewer", *other, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "pairs compared" not in again.stdout and (tmp_path / "run" / "finished").exists()
 
 
 def test_sfm_alone_makes_a_colmap_scene(darb3d, walk, tmp_path):

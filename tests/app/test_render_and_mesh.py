@@ -99,6 +99,7 @@ def test_a_file_of_another_program_is_drawn_and_scored(darb3d, run, tmp_path, ba
     exported = darb3d.run("export", run, "-o", name, *words, cwd=tmp_path)
     assert exported.returncode == 0, exported.stderr
     assert "as Gaussians:" in exported.stdout and "dB on 2 held-out photos" in exported.stdout
+    assert exported.stdout.count("dB lost") == 1
     flags = ("--scene", banana, "--data-factor", 4, "--json")
     scored = darb3d.run("eval", name, *flags, cwd=tmp_path)
     assert scored.returncode == 0, scored.stderr

@@ -75,7 +75,8 @@ def test_the_newest_unfinished_run_and_more_steps(darb3d, mini_scene, tmp_path):
     assert train("--steps", 5).returncode == 0
     none = train("--resume")
     assert none.returncode == 2 and "expected an unfinished run" in none.stderr
-    (tmp_path / "runs" / "mini-raised-cosine-1" / "finished").unlink()
+    none = train("--resume", "--steps", 5)
+    assert none.returncode == 2 and "more --steps or --minutes than it had" in none.stderr
     found = train("--resume", "--steps", 9)
     assert found.returncode == 0, found.stderr
     assert "mini-raised-cosine-1 at step 5" in found.stdout
@@ -101,3 +102,16 @@ def test_what_may_not_change_is_refused(darb3d, mini_scene, write_scene, tmp_pat
         "train", mini_scene, "--resume", tmp_path / "nowhere", "--no-viewer", cwd=tmp_path
     )
     assert missing.returncode == 2 and "nowhere" in missing.stderr
+
+
+def test_a_scene_that_has_changed_is_refused(darb3d, mini_scene, tmp_path):
+    """The order of photos is part of the state: with one photo less it would mean others."""
+    words = ("train", mini_scene, "--no-viewer", "--out", "run")
+    assert darb3d.run(*words, "--steps", 3, cwd=tmp_path).returncode == 0
+    (mini_scene / "images" / "009.png").unlink()
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").glob("*.*")}
+    result = darb3d.run(*words, "--resume", "--steps", 9, cwd=tmp_path)
+    assert result.returncode == 2 and len(result.stderr.splitlines()) == 1
+    assert "expected the 8 training photos with which the training began, found 7" in result.stderr
+    after = {path.name: path.read_bytes() for path in (tmp_path / "run").glob("*.*")}
+    assert after == before

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
 import pytest
 
-from app.runs import MetricsLog, RunConfig, RunFolder, replacing
+from app.runs import MetricsLog, RunConfig, RunFolder
 from data.errors import UserError
+from data.whole_files import replacing
 
 
 def a_config(**changes) -> RunConfig:
@@ -101,6 +103,27 @@ def test_metrics_keep_numbers_every_few_steps_and_the_last(tmp_path):
     assert run.metrics() == lines
 
 
+def test_a_full_disk_costs_lines_of_metrics_and_no_training(tmp_path):
+    class Full:
+        def write(self, content):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def close(self):
+            pass
+
+    log = MetricsLog(RunFolder(tmp_path).metrics_path)
+    log._file.close()
+    log._file = Full()
+    log.add(1, {"loss": 0.5})
+    log.close()
+
+
+def test_an_error_names_the_file_and_not_its_draft(tmp_path):
+    with pytest.raises(OSError) as caught, replacing(tmp_path / "a.ply") as draft:
+        raise OSError(errno.ENOSPC, "No space left on device", str(draft))
+    assert caught.value.filename == str(tmp_path / "a.ply")
+
+
 @pytest.mark.parametrize("name", ["a.jpg", "deep/a.JPG", "../../a.png", "/etc/a.png"])
 def test_renders_stay_inside_the_run(name):
     path = RunFolder(Path("run")).render_path(name)
@@ -117,3 +140,14 @@ def test_a_run_without_splats_is_taken_back_and_nothing_else(tmp_path):
     run.splats_path.write_bytes(b"splats")
     run.discard()
     assert run.config_path.exists()
+
+
+def test_cameras_that_were_found_are_kept(tmp_path):
+    """Finding them takes longer than most trainings."""
+    run = RunFolder.create("cup", "gaussian", tmp_path / "run")
+    run.write_config(a_config())
+    (run.sfm_path / "images").mkdir(parents=True)
+    (run.sfm_path / "sparse" / "0").mkdir(parents=True)
+    assert not run.discard() and run.config_path.exists()
+    (run.sfm_path / "sparse" / "0").rmdir()
+    assert run.discard() and not run.path.exists()

@@ -55,7 +55,12 @@ def test_metrics_hold_the_course(trained):
 def test_eval_json_has_the_agreed_fields(trained, banana):
     content = json.loads((trained[0] / "eval.json").read_text())
     agreed = ["psnr", "ssim", "lpips", "splats", "steps", "seconds", "kernel", "images"]
-    assert list(content) == agreed
+    assert list(content) == [*agreed, "split", "conventions"]
+    seen, held_out = len(photos(banana)), len(photos(banana)[::8])
+    assert content["split"] == (
+        f"{held_out} of {seen} photos are held out: every 8th of the sorted names"
+    )
+    assert "AlexNet" in content["conventions"]["lpips"]
     assert content["steps"] == 20 and content["kernel"] == "gaussian" and content["seconds"] > 0
     assert [image["name"] for image in content["images"]] == photos(banana)[::8]
     assert content["psnr"] == pytest.approx(np.mean([i["psnr"] for i in content["images"]]))
@@ -101,6 +106,22 @@ def test_eval_says_again_what_training_said(darb3d, trained, banana, what):
     assert list(content) == list(before)
 
 
+def test_a_scene_without_held_out_photos_is_refused(darb3d, trained, tmp_path):
+    """Lists of names may put everything on one side."""
+    import PIL.Image
+
+    (tmp_path / "images").mkdir()
+    names = [f"images/{number}.png" for number in range(3)]
+    for name in names:
+        PIL.Image.new("RGB", (40, 30)).save(tmp_path / name)
+    frames = [{"file_path": name, "transform_matrix": np.eye(4).tolist()} for name in names]
+    content = {"fl_x": 50, "w": 40, "h": 30, "frames": frames, "train_filenames": names}
+    (tmp_path / "transforms.json").write_text(json.dumps(content))
+    result = darb3d.run("eval", trained[0] / "splats.ply", "--scene", tmp_path, cwd=tmp_path)
+    assert result.returncode == 2 and len(result.stderr.splitlines()) == 1
+    assert "expected held-out photos to score, found none" in result.stderr
+
+
 def test_train_on_all_writes_no_score(darb3d, tmp_path, mini_scene):
     flags = ("--steps", 3, "--no-viewer", "--train-on-all", "--out", "all")
     result = darb3d.run("train", mini_scene, *flags, cwd=tmp_path)
@@ -129,7 +150,7 @@ def lines_until(process: subprocess.Popen, pattern: str, seconds: float = 120) -
 def test_a_signal_stops_and_saves(darb3d, tmp_path, mini_scene, number, code):
     flags = ("--minutes", 5, "--port", 0, "--out", "run")
     process = darb3d.start("train", mini_scene, *flags, cwd=tmp_path)
-    address = lines_until(process, r"http://127\.0\.0\.1:\d+")[0]
+    address = lines_until(process, r"http://127\.0\.0\.1:\d+\S*")[0]
     with urllib.request.urlopen(address, timeout=10) as page:
         assert page.status == 200
     metrics = tmp_path / "run" / "metrics.jsonl"
@@ -147,9 +168,9 @@ def test_a_signal_stops_and_saves(darb3d, tmp_path, mini_scene, number, code):
 
 def test_view_serves_a_run_until_it_is_told_to_stop(darb3d, trained):
     process = darb3d.start("view", trained[0], "--port", 0, cwd=trained[0])
-    address = lines_until(process, r"http://127\.0\.0\.1:\d+")[0]
+    address = lines_until(process, r"http://127\.0\.0\.1:\d+\S*")[0]
     with urllib.request.urlopen(address, timeout=10) as page:
-        assert b"<html" in page.read()
+        assert b"<title>Darb3D" in page.read()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 0 and err == ""

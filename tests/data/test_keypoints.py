@@ -282,3 +282,19 @@ def test_two_files_of_one_real_clip_agree() -> None:
         )
         np.testing.assert_allclose(a.xy, b.xy)
         assert a.names == b.names and np.array_equal(np.asarray(a.edges), np.asarray(b.edges))
+
+
+def test_the_bundled_clip_reads_in_every_layout() -> None:
+    folder = Path(__file__).parents[2] / "data" / "samples" / "keypoints"
+    found = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".h5", ".slp"):
+            pytest.importorskip("h5py")
+        (found[path.name],) = read_keypoints(path)
+    assert {*files.LAYOUTS, "dlc_labels.csv"} == set(found)
+    truth = found["plain.npz"]
+    assert truth.xy.shape[0] == 48
+    for name, animal in found.items():
+        if name != "alphatracker.json":  # it has no missing points, and no names
+            np.testing.assert_allclose(animal.xy, truth.xy, rtol=1e-5)
+            assert animal.names == truth.names

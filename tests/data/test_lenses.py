@@ -8,14 +8,8 @@ import pytest
 
 from data.errors import UserError
 from data.images import undistort
-from data.lenses import (
-    EQUIRECTANGULAR_ID,
-    MODELS,
-    lens_from_colmap,
-    project,
-    undistorted_camera,
-    unproject,
-)
+from data.lens_models import EQUIRECTANGULAR_ID, MODELS
+from data.lenses import lens_from_colmap, project, undistorted_camera, unproject
 from tests.data.model_files import smooth_photo
 
 pycolmap = pytest.importorskip("pycolmap")

@@ -34,6 +34,14 @@ def test_every_eighth_of_the_sorted_names_on_disk_is_held_out(tmp_path):
     assert len(everything.train) == 18 and everything.test == ()
 
 
+def test_the_rule_of_the_split_is_named(tmp_path):
+    scene = load_scene(small_scene(tmp_path, 20))
+    assert scene.split == "3 of 20 photos are held out: every 8th of the sorted names"
+    assert (
+        inner_split(scene).split == "3 of 17 photos are held out: every 8th of the training photos"
+    )
+
+
 def test_the_inner_split_never_shows_the_held_out_views(tmp_path):
     scene = load_scene(small_scene(tmp_path, 20))
     inner = inner_split(scene)
@@ -289,6 +297,21 @@ def test_names_that_are_no_utf8_can_be_printed(tmp_path):
     with pytest.raises(UserError) as caught:
         load_scene(tmp_path)
     str(caught.value).encode("utf-8")
+
+
+def test_photos_whose_names_are_no_utf8_are_loaded_and_shown(tmp_path):
+    names = ["a\udce9.png", "b\udce9.png", "c\udce9.png"]
+    folder = binary_model(tmp_path / "sparse/0", ["aX.png", "bX.png", "cX.png"])
+    content = (folder / "images.bin").read_bytes().replace(b"X.png", b"\xe9.png")
+    (folder / "images.bin").write_bytes(content)
+    try:
+        photos(tmp_path / "images", names[:2])
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 alone")
+    scene = load_scene(tmp_path)
+    assert [view.name for view in scene.views] == ["a?.png", "b?.png"]
+    assert scene.views[0].image().shape == (30, 40, 3)
+    assert "1 of 3 registered photos are not on disk: c?.png" in scene.notes
 
 
 def test_the_camera_of_the_samples_is_the_one_of_the_model(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from data import load_scene
 from data.errors import UserError
-from data.lenses import MODELS
+from data.lens_models import MODELS
 from tests.data.model_files import photos
 
 POSE = [[1, 0, 0, 2.0], [0, 1, 0, 0], [0, 0, 1, 4.0], [0, 0, 0, 1]]
@@ -68,7 +68,9 @@ def test_names_of_either_side_are_heeded(tmp_path):
     write(
         tmp_path, train_filenames=["images/0.png", "images/1.png"], test_filenames=["images/2.png"]
     )
-    assert [view.name for view in load_scene(tmp_path).test] == ["images/2.png"]
+    scene = load_scene(tmp_path)
+    assert [view.name for view in scene.test] == ["images/2.png"]
+    assert scene.split == "1 of 3 photos are held out: as transforms.json says"
 
 
 def test_points_of_a_cloud_beside_it(tmp_path):

@@ -5,7 +5,7 @@ import numpy as np
 from data.skeleton import Skeleton
 from lifting.augment import AugmentConfig, Joints, augment_rig, contracted, spoil, stretched
 from lifting.motions import random_motion
-from lifting.rigs import random_rig
+from lifting.random_rigs import random_rig
 
 
 def connected(edges: np.ndarray, count: int) -> bool:

@@ -17,7 +17,7 @@ from lifting.metrics import aligned_frames as aligned_frames_in_numpy
 from lifting.model import Lifter
 from lifting.motions import random_motion
 from lifting.prediction import WindowConfig, cut, predict
-from lifting.rigs import random_rig
+from lifting.random_rigs import random_rig
 
 BACKBONE = BackboneConfig(width=24, depth=4, heads=4, head_dim=6)
 SMALL = LifterConfig(BACKBONE, window=3, fourier=8)
@@ -196,6 +196,22 @@ def test_predictions_of_any_length_are_in_the_units_of_the_tracks() -> None:
         # an untrained lifter changes little: what was seen lies about where it was seen
         size = 100 * np.nanstd(xy)
         assert np.nanmean(np.abs(found.xy - (100 * xy + 7))) < 0.3 * size
+
+
+@pytest.mark.parametrize("option", ["both", "canonical"])
+def test_a_shift_of_all_depths_does_not_make_the_animal_larger(option) -> None:
+    """It did: depth and nearness grew together, and the radii with them without end."""
+    model = lifter(OPTIONS[option])
+    inputs = doubled(collate([prepare(*tracks())]))
+    before = model(inputs)
+    with torch.no_grad():
+        model.frame_head.bias[0] += 50.0
+        model.clip_head.bias[3] += 50.0
+    after = model(inputs)
+    torch.testing.assert_close(after.xyz[..., 2], before.xyz[..., 2], rtol=1e-6, atol=1e-6)
+    assert (after.nearness <= 0.5).all()
+    if option == "both":
+        assert abs(after.xyz[..., 2].mean().item()) < 1e-9
 
 
 def test_wrong_configurations_are_refused() -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from lifting.motions import kinematics, random_motion
-from lifting.rigs import PLANS, Rig, random_rig
+from lifting.random_rigs import PLANS, random_rig
+from lifting.rigs import Rig
 
 
 def bones(xyz: np.ndarray, parents: np.ndarray) -> np.ndarray:

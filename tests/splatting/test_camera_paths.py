@@ -146,12 +146,22 @@ def test_a_path_of_nerfstudio(tmp_path: Path) -> None:
     np.testing.assert_allclose(first.cam_from_world @ [2, 1, 0, 1], [0, -1, 4, 1], atol=1e-12)
 
 
+def test_a_path_in_the_coordinates_of_a_map(tmp_path: Path) -> None:
+    """They do not fit into float32: the scene has its own zero."""
+    far = [1, 0, 0, 448_002.25, 0, 1, 0, 5_411_000.0, 0, 0, 1, 4, 0, 0, 0, 1]
+    file = tmp_path / "path.json"
+    file.write_text(json.dumps(path_of([{**ENTRY, "camera_to_world": far}])))
+    (camera,) = from_json(file, origin_world=(448_000.0, 5_411_000.0, 0.0))
+    np.testing.assert_allclose(camera.position_world, [2.25, 0, 4])
+
+
 @pytest.mark.parametrize(
     "content",
     [
         "{", "[]", "{}", json.dumps(path_of([])), json.dumps(path_of([{}])),
         json.dumps(path_of([{**ENTRY, "fov": 0}])), json.dumps(path_of([ENTRY], render_width=0)),
         json.dumps(path_of([{**ENTRY, "camera_to_world": [1, 2]}])),
+        json.dumps(path_of([ENTRY], camera_type="equirectangular")),
     ],
 )  # fmt: skip
 def test_what_is_no_path_is_one_line(tmp_path: Path, content: str) -> None:

@@ -14,7 +14,7 @@ from data.camera import Camera
 from data.errors import UserError
 from splatting import kernels
 from splatting.export import save_ply
-from splatting.foreign import load_foreign, save_foreign
+from splatting.foreign import load_foreign, save_foreign, stored_format
 from splatting.half_turn import half_turn
 from splatting.rasterization import render
 from splatting.splats import Splats
@@ -135,6 +135,18 @@ def test_another_reader_of_compressed_ply_agrees(splats: Splats, tmp_path: Path)
     np.testing.assert_allclose(opacity, wanted, atol=1.01 / 255)
     colours = np.asarray(other.sh0)[order].reshape(N, 3)
     np.testing.assert_allclose(colours, splats.sh0, atol=0.02)
+
+
+def test_a_compressed_ply_is_known_by_its_content(splats: Splats, tmp_path: Path) -> None:
+    """Programs and people call it .ply, as a plain one."""
+    save_foreign(tmp_path / "a.compressed.ply", splats)
+    (tmp_path / "a.compressed.ply").rename(tmp_path / "a.ply")
+    assert stored_format(tmp_path / "a.ply") == "compressed.ply"
+    np.testing.assert_allclose(
+        matched(load_foreign(tmp_path / "a.ply"), splats).means, splats.means, atol=2 / 1023
+    )
+    save_ply(tmp_path / "b.ply", splats)
+    assert stored_format(tmp_path / "b.ply") is None
 
 
 def test_half_a_turn_is_what_a_turned_camera_sees(splats: Splats) -> None:

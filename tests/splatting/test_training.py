@@ -3,6 +3,7 @@ resumes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,13 @@ SHORT = TrainConfig(steps=60, refine_every=20, refine_from=0.0, pull_threshold=0
 @pytest.fixture(scope="module")
 def room() -> data.Scene:
     return data.load_scene(ROOM, data_factor=2)
+
+
+def moved(view: data.View) -> data.View:
+    """The view from a millimetre beside."""
+    pose = view.camera.cam_from_world.copy()
+    pose[0, 3] += 1e-3
+    return replace(view, camera=replace(view.camera, cam_from_world=pose))
 
 
 def same(a: Splats, b: Splats) -> bool:
@@ -87,6 +95,33 @@ def test_a_dense_cloud_starts_within_the_cap(room: data.Scene) -> None:
     state, again = initial_state(room, config), initial_state(room, config)
     assert len(state.splats) == 500
     np.testing.assert_array_equal(state.splats.means, again.splats.means)
+
+
+def test_photos_that_see_no_splat_are_no_harm(room: data.Scene) -> None:
+    """A crop, or splats from elsewhere: steps without a gradient leave everything where it is."""
+    state = initial_state(room, SHORT)
+    state.splats.means[:] += 1e4
+    before = state.splats.means.copy()
+    assert np.array_equal(train(room, SHORT, state=state).splats.means, before)
+
+
+@pytest.mark.parametrize("strategy", ["adaptive", "mcmc"])
+def test_splats_that_all_fade_are_one_line(room: data.Scene, strategy: str) -> None:
+    config = replace(SHORT, strategy=strategy)
+    state = initial_state(room, config)
+    state.splats.logit_opacities[:] = -20
+    with pytest.raises(UserError, match="step 20: expected splats that show something"):
+        train(room, config, state=state)
+
+
+def test_a_state_of_other_photos_is_refused(room: data.Scene) -> None:
+    config = TrainConfig(steps=2, sh_degree=0)
+    state = unpack(*pack(initial_state(room, config)))
+    with pytest.raises(UserError, match=r"expected the 10 training .*, found 10 whose names"):
+        train(replace(room, views=(*room.views[:-1], moved(room.views[-1]))), config, state=state)
+    with pytest.raises(UserError, match=r"expected the 10 training .*, found 9"):
+        train(replace(room, views=room.train[1:]), config, state=state)
+    assert train(room, config, state=state).steps == 2
 
 
 def test_state_without_a_part_is_refused_in_one_line() -> None:

@@ -13,7 +13,7 @@ from lifting.config import LifterConfig, LiftFitConfig
 from lifting.fitting import FitState, fit, initial_state, load_fit, new_lifter, save_fit
 from lifting.motions import random_motion
 from lifting.muon import orthogonal
-from lifting.rigs import random_rig
+from lifting.random_rigs import random_rig
 
 SMALL = LifterConfig(BackboneConfig(width=16, depth=2, heads=2, head_dim=8), fourier=4)
 CONFIG = LiftFitConfig(steps=6, minutes=None, tokens=300, frames=4)

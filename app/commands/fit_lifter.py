@@ -1,0 +1,191 @@
+"""`darb3d fit lifter`: a lifter of 2D keypoints, trained on rigs in motion."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from data.errors import UserError
+from lifting.config import LifterConfig, LiftFitConfig
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lifting.clips import RigClips
+    from lifting.fitting import FitState
+
+
+@dataclass(frozen=True)
+class Command:
+    """Train a lifter of 2D keypoints on this machine.
+
+    DATA is a folder of rigs in motion: .npz with positions (frames, joints, 3), joint_names,
+    parents and clip_lengths, as `darb3d make-motions` writes them, motions of our own (.npz with
+    xyz), or 3D points of anipose and DeepLabCut (.csv). Without it, generated rigs alone are learnt
+    from. With --protocol the rigs of docs/lifting.md that are to stay unseen, and those that
+    choices are made on, are left out; the error on the latter is written to --out's .curve.jsonl.
+    """
+
+    data: Annotated[Path | None, tyro.conf.Positional] = None
+    """Folder of rigs, or one file."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("lifter.safetensors")
+    """File to write."""
+    protocol: bool = False
+    """Leave out the rigs that the published table is measured on."""
+    permissive: bool = False
+    """Learn only from rigs whose licence asks for no share-alike."""
+    device: str = "cpu"
+    """Where to train: cpu, or cuda."""
+    threads: int | None = None
+    """CPU threads; all cores by default."""
+    workers: int = 0
+    """Processes that make clips ahead of their turn; worth it beside a GPU."""
+    resume: bool = False
+    """Go on with the unfinished training of this --out."""
+    save_every: float = 300.0
+    """Seconds of training between two saves of everything that is needed to resume."""
+    score_every: float = 900.0
+    """Seconds of training between two scores on the selection rigs, with --protocol."""
+    fit: LiftFitConfig = field(default_factory=LiftFitConfig)
+    lifter: LifterConfig = field(default_factory=LifterConfig)
+
+    def run(self) -> int:
+        """Train, save, score; returns the exit code."""
+        from rich.console import Console
+
+        from app.classifiers import new_file, set_threads
+        from app.interrupts import StopRequest
+        from lifting.fitting import initial_state, load_fit, new_lifter, save_fit
+        from lifting.lifter_files import save_lifter
+
+        self._check_device()
+        set_threads(self.threads)
+        new_file(self.out, "--out")
+        state_path = self.out.with_suffix(".state.safetensors")
+        if self.resume != state_path.exists():
+            raise UserError(
+                f"{state_path}: expected {'an' if self.resume else 'no'} unfinished training of"
+                f" {self.out}, found {'none' if self.resume else 'one'};"
+                f" {'leave --resume out' if self.resume else 'go on with --resume, or delete it'}"
+            )
+        console = Console(highlight=False, markup=False, soft_wrap=True)
+        train, selection = self._rigs()
+        about: dict[str, Any] = {"rigs": [rig.name for rig in train]}
+        about |= {"lifter": asdict(self.lifter)}
+        console.print(
+            f"{len(train)} rigs with {sum(len(r.clips) for r in train)} clips, and generated ones"
+        )
+        state = initial_state(new_lifter(self.lifter, self.fit.seed), self.fit)
+        count = sum(value.numel() for value in state.model.parameters())
+        console.print(f"{count:,} parameters")
+        if self.resume:
+            load_fit(state_path, state, self.fit, about)
+            console.print(f"resuming at step {state.step}")
+
+        def save(now: FitState) -> None:
+            save_fit(state_path, now, self.fit, about)
+
+        with StopRequest() as stop:
+            self._train(state, train, selection, save, stop, console)
+            if stop:
+                save(state)
+                console.print(
+                    f"stopped at step {state.step}; the same command with --resume goes on"
+                )
+                return stop.code
+        licences = sorted({rig.licence for rig in train if rig.licence})
+        written = {"rigs": about["rigs"], "licences": licences, "protocol": self.protocol}
+        written |= {"steps": state.step, "seconds": round(state.seconds), "fit": asdict(self.fit)}
+        if selection:
+            written["selection"] = self._score(state, selection, console)
+        save_lifter(self.out, state.averaged(), written)
+        state_path.unlink(missing_ok=True)
+        console.print(f"wrote {self.out}: {self.out.stat().st_size / 1e6:.2f} MB")
+        return 0
+
+    def _check_device(self) -> None:
+        import torch
+
+        kind = self.device.partition(":")[0]
+        if kind not in ("cpu", "cuda"):
+            raise UserError(f"--device: expected cpu or cuda, found {self.device}")
+        if kind == "cuda" and not torch.cuda.is_available():
+            raise UserError("--device: expected a CUDA device, found none; leave it out")
+
+    def _rigs(self) -> tuple[list[RigClips], list[RigClips]]:
+        """Rigs to train on, and those to score on."""
+        from lifting.clips import load_rigs
+        from lifting.protocol import split
+
+        if self.data is None:
+            if self.protocol:
+                raise UserError(
+                    "--protocol: expected the folder of rigs that it divides, found none"
+                )
+            return [], []
+        rigs = load_rigs(self.data)
+        train, selection = rigs, []
+        if self.protocol:
+            train, selection = split(rigs, "train"), split(rigs, "selection")
+        if self.permissive:
+            train = [rig for rig in train if rig.permissive]
+        if not train:
+            raise UserError(f"{self.data}: expected rigs to train on, found none that may be used")
+        return train, selection
+
+    def _train(
+        self,
+        state: FitState,
+        train: list[RigClips],
+        selection: list[RigClips],
+        save: Any,
+        stop: Any,
+        console: Console,
+    ) -> None:
+        from app.progress import TrainProgress, describe_lifting
+        from lifting.fitting import fit
+
+        scored = state.seconds
+        with TrainProgress(console, describe_lifting, "starting") as progress:
+
+            def report(step: int, values: dict[str, Any]) -> bool:
+                nonlocal scored
+                progress.update(step, values)
+                if selection and values["seconds"] - scored >= self.score_every:
+                    scored = values["seconds"]
+                    self._score(state, selection, console)
+                return not stop
+
+            fit(
+                state,
+                train,
+                self.fit,
+                report,
+                save,
+                self.save_every,
+                self.device,
+                self.workers,
+            )
+
+    def _score(
+        self, state: FitState, selection: list[RigClips], console: Console
+    ) -> dict[str, float]:
+        """The errors on the selection rigs, printed and added to the curve."""
+        from lifting.evaluation import evaluate, lifter_as_lift, summary
+        from lifting.protocol import still_camera_clips
+
+        clips = still_camera_clips(selection, seed=0, views=1)[::3]
+        found = summary(evaluate(lifter_as_lift(state.averaged()), clips))
+        kept = {name: round(value, 4) for name, value in found.items() if "unscaled" not in name}
+        line = {"step": state.step, "seconds": round(state.seconds), **kept}
+        with open(self.out.with_suffix(".curve.jsonl"), "a") as stream:
+            stream.write(json.dumps(line) + "\n")
+        console.print(
+            f"step {state.step}: selection rigs FA {kept['fa_mpjpe']:.2f} %, SA"
+            f" {kept['sa_mpjpe']:.2f} %"
+        )
+        return kept

@@ -1,0 +1,188 @@
+"""From tracks to a motion: what `darb3d lift` and `lifting.load().lift` do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Float64, Int64
+
+from data.errors import UserError
+from data.keypoints import Keypoints2D, checked_edges
+from data.motion import Motion
+from data.skeleton import Skeleton
+from lifting.bones import constant_bones
+from lifting.confidence import choose_cut
+from lifting.lifter_files import SavedLifter, Terms, load_lifter, shipped_weights
+from lifting.prediction import WindowConfig, predict
+from lifting.rigidity import infer_edges
+
+FEWEST_JOINTS = 3
+_SPARSE = 4
+"""Frames that are farther apart than this on average are no sequence: each is lifted alone."""
+
+
+@dataclass(frozen=True)
+class LiftOptions:
+    """How tracks become a motion."""
+
+    cut: float | None = None
+    """Points of less confidence are left out; chosen from the data where not given."""
+    upright: bool = True
+    """Turn the result so that y is up; else it stays in the camera's axes (y down, z forward)."""
+    up: tuple[float, float, float] | None = None
+    """Against gravity in the camera's axes, where it is known."""
+    root_relative: bool = False
+    """Take the animal's path away."""
+    known_length: tuple[str, str, float, str] | None = None
+    """Two joints, the distance between them and its unit."""
+
+
+class Lift:
+    """A lifter that is ready for tracks."""
+
+    def __init__(self, saved: SavedLifter) -> None:
+        self.model, self.about = saved.model, saved.about
+
+    def lift(
+        self,
+        xy: Float[np.ndarray, "t j 2"],
+        confidence: Float[np.ndarray, "t j"] | None = None,
+        edges: Int64[np.ndarray, "e 2"] | None = None,
+        fps: float | None = None,
+    ) -> Motion:
+        """The motion behind tracks in pixels, NaN where missing. UserError for tracks that cannot
+        be lifted."""
+        shape = np.shape(xy)
+        if len(shape) != 3 or shape[2] != 2:
+            raise UserError(f"xy: expected shape (frames, joints, 2), found {shape}")
+        trust = np.ones(shape[:2]) if confidence is None else confidence
+        names = tuple(f"point {joint + 1}" for joint in range(shape[1]))
+        try:
+            keypoints = Keypoints2D(np.asarray(xy), trust, names, edges, fps)
+        except ValueError as error:
+            raise UserError(f"xy: {error}") from None
+        return self.lift_keypoints(keypoints)
+
+    def lift_keypoints(
+        self,
+        keypoints: Keypoints2D,
+        options: LiftOptions = LiftOptions(),
+    ) -> Motion:
+        """The motion behind one animal's tracks. Joints that are never seen are guessed from their
+        neighbours and marked; UserError for tracks that cannot be lifted."""
+        _check(keypoints)
+        xy, trust = keypoints.xy.copy(), keypoints.confidence
+        cut = choose_cut(xy, trust) if options.cut is None else options.cut
+        xy[trust < cut] = np.nan
+        _check_points(xy, keypoints, cut)
+        edges = (
+            infer_edges(xy)
+            if keypoints.edges is None
+            else checked_edges(keypoints.edges, len(keypoints.names))
+        )
+        whole, rows = _with_gaps(xy, np.asarray(keypoints.frames))
+        # scores mean other things in each tool: above the cut, all count alike
+        found = predict(self.model, whole, None, edges, WindowConfig())
+        xyz, radius = found.xyz[rows], found.radius[rows]
+        if options.root_relative:
+            xyz = xyz - xyz.mean(axis=1, keepdims=True)
+        skeleton = Skeleton(keypoints.names, edges)
+        xyz = constant_bones(xyz, skeleton)
+        away = np.maximum(1 + found.nearness * xyz[..., 2:], 0.2)
+        reprojected = xyz[..., :2] / away + found.origin
+        up = found.up if options.up is None else np.array(options.up) / np.linalg.norm(options.up)
+        if options.upright:
+            xyz, up = xyz @ upright(up).T, np.array([0.0, 1.0, 0.0])
+        units = ""
+        if options.known_length is not None:
+            factor, units = _scale(xyz, keypoints.names, options.known_length)
+            xyz, radius = factor * xyz, factor * radius
+        return Motion(
+            xyz,
+            skeleton,
+            fps=keypoints.fps or 30.0,
+            name=keypoints.label,
+            confidence=np.clip(trust, 0.0, 1.0),
+            observed=np.asarray(np.isfinite(xy).all(axis=2)),
+            xy=keypoints.xy,
+            xy_reprojected=None if options.root_relative else reprojected,
+            uncertainty=radius,
+            frames=np.asarray(keypoints.frames),
+            up=(float(up[0]), float(up[1]), float(up[2])),
+            units=units,
+        )
+
+
+def load(terms: Terms = "permissive", weights: str | Path | None = None) -> Lift:
+    """The lifter of this package, or one from a file; UserError where there is none."""
+    return Lift(load_lifter(shipped_weights(terms) if weights is None else weights))
+
+
+def upright(up: Float64[np.ndarray, "3"]) -> Float64[np.ndarray, "3 3"]:
+    """The rotation from a camera's axes to a frame whose y is `up` and whose z comes towards the
+    camera, as far as it can.
+
+    >>> upright(np.array([0.0, -1.0, 0.0])).round(6) + 0.0
+    array([[ 1.,  0.,  0.],
+           [ 0., -1.,  0.],
+           [ 0.,  0., -1.]])
+    """
+    y = np.asarray(up, np.float64) / np.linalg.norm(up)
+    near = np.array([0.0, 0.0, -1.0]) if abs(y[2]) < 0.99 else np.array([0.0, -1.0, 0.0])
+    z = near - y * (near @ y)
+    z /= np.linalg.norm(z)
+    return np.stack([np.cross(y, z), y, z])
+
+
+def _check(keypoints: Keypoints2D) -> None:
+    if len(keypoints.names) < FEWEST_JOINTS:
+        raise UserError(
+            f"{keypoints.label or 'tracks'}: expected {FEWEST_JOINTS} or more joints, found"
+            f" {len(keypoints.names)}; a depth needs others to compare with"
+        )
+
+
+def _check_points(xy: np.ndarray, keypoints: Keypoints2D, cut: float) -> None:
+    label = keypoints.label or "tracks"
+    seen = xy[np.isfinite(xy).all(axis=2)]
+    if not len(seen):
+        raise UserError(
+            f"{label}: expected points of a confidence of {cut:.2f} or more, found none; lower"
+            " --confidence-cut"
+        )
+    if not (np.ptp(seen, axis=0) > 0).any():
+        raise UserError(f"{label}: expected points apart from each other, found all in one place")
+
+
+def _with_gaps(
+    xy: np.ndarray, frames: Int64[np.ndarray, "t"]
+) -> tuple[np.ndarray, Int64[np.ndarray, "t"]]:
+    """Tracks with a row for each frame between the first and the last, and where the given ones
+    stand; as they are where frames are so far apart that time says nothing."""
+    span = int(frames[-1] - frames[0]) + 1
+    if span > _SPARSE * len(frames):
+        return xy, np.arange(len(xy))
+    whole = np.full((span, *xy.shape[1:]), np.nan)
+    rows = frames - frames[0]
+    whole[rows] = xy
+    return whole, rows
+
+
+def _scale(
+    xyz: np.ndarray, names: tuple[str, ...], known: tuple[str, str, float, str]
+) -> tuple[float, str]:
+    """What brings two joints to the distance that is known between them."""
+    first, second, length, unit = known
+    for name in (first, second):
+        if name not in names:
+            raise UserError(
+                f"--known-length: expected joints among {', '.join(names):.200}, found {name!r}"
+            )
+    apart = np.median(
+        np.linalg.norm(xyz[:, names.index(first)] - xyz[:, names.index(second)], axis=1)
+    )
+    if not apart > 0:
+        raise UserError(f"--known-length: expected {first} and {second} apart, found them in one")
+    return length / float(apart), unit

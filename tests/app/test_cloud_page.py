@@ -1,0 +1,139 @@
+"""The page of a cloud without a browser: colours, thinning, up, ellipsoids, classes."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from browsing import until
+
+from app.viewer.class_panel import top_bars
+from app.viewer.class_view import SIGMAS, ellipsoids
+from app.viewer.cloud_colours import can_be_lit, choices, legend, lit, point_colours
+from app.viewer.cloud_page import CloudPage
+from app.viewer.cloud_view import PAGE_POINTS, UPS
+from app.viewer.interfaces import Explanation
+from data.clouds import PointCloud
+from data.geometry import rotation_from_quat
+
+
+class StubPredictor:
+    """Certain of everything, and able to say why."""
+
+    labels = ("chair", "table", "lamp", "sofa", "bed", "<car>")
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def predict(self, xyz):
+        self.seen.append(len(xyz))
+        return np.array([[0.7, 0.15, 0.08, 0.04, 0.02, 0.01]])
+
+    def explain(self, xyz):
+        covariances = np.tile(0.02 * np.eye(3), (5, 1, 1))
+        return Explanation(xyz[:5], covariances, np.arange(0, len(xyz), 7))
+
+
+def ball(count: int = 900) -> PointCloud:
+    rng = np.random.default_rng(0)
+    normals = rng.normal(size=(count, 3))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    rgb = rng.integers(0, 256, (count, 3)).astype(np.uint8)
+    labels = (normals[:, 2] > 0).astype(np.int64) + 3
+    return PointCloud(normals * (1.0, 0.7, 0.5), rgb, normals, labels)
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return StubPredictor()
+
+
+@pytest.fixture(scope="module")
+def shown(predictor):
+    served = CloudPage(ball(), "ball.ply", port=0, predictor=predictor)
+    yield served
+    served.close()
+
+
+def test_a_cloud_that_is_too_large_is_thinned_and_the_page_says_so():
+    count = PAGE_POINTS + 500
+    xyz = np.random.default_rng(0).uniform(size=(count, 3)) + np.array([5e5, 4.8e6, 0])
+    served = CloudPage(PointCloud(xyz), "land", port=0)
+    try:
+        shown = served.view.shown
+        assert len(shown) == PAGE_POINTS
+        assert f"{PAGE_POINTS:,} of {count:,} points" in served.panel._subtitle
+        # far from the origin, single precision still tells points apart
+        assert np.abs(served.view.placed(shown.xyz)).max() < 4
+    finally:
+        served.close()
+
+
+def test_each_up_is_turned_to_y(shown):
+    before = shown.view.up
+    for name, way in UPS.items():
+        shown.view.up = name
+        turned = rotation_from_quat(np.array(shown.view._upright())) @ np.array(way)
+        np.testing.assert_allclose(turned, (0, 1, 0), atol=1e-12)
+    shown.view.up = before
+
+
+def test_colours_of_points():
+    cloud, up = ball(), np.array([0.0, 0.0, 1.0])
+    assert choices(cloud) == ("own colour", "class", "height", "normal", "plain")
+    assert choices(PointCloud(cloud.xyz)) == ("height", "plain")
+    assert (point_colours(cloud, "own colour", up) == cloud.rgb).all()
+    normal = point_colours(cloud, "normal", up)
+    np.testing.assert_allclose(normal / 127.5 - 1, cloud.normals, atol=0.01)
+    low, high = np.argmin(cloud.xyz[:, 2]), np.argmax(cloud.xyz[:, 2])
+    height = point_colours(cloud, "height", up).astype(int)
+    assert height[low, 2] > height[low, 0] and height[high, 0] > height[high, 2]
+    assert len(np.unique(point_colours(cloud, "class", up), axis=0)) == 2
+    assert can_be_lit(cloud, "class") and not can_be_lit(cloud, "own colour")
+    white = np.full((2, 3), 200, np.uint8)
+    shaded = lit(white, np.array([up, 0 * up]), up)
+    assert shaded[0, 0] != 200 and (shaded[1] == 200).all()
+    assert "3 <" in legend(cloud, "class") and legend(cloud, "height") == ""
+
+
+def test_ellipsoids_have_the_axes_of_their_gaussians():
+    turn = rotation_from_quat(np.array([0.9, 0.1, -0.3, 0.2]))
+    covariance = turn @ np.diag([4.0, 1.0, 0.25]) @ turn.T
+    wxyz, axes = ellipsoids(covariance[None])
+    back = rotation_from_quat(wxyz[0]) @ np.diag((axes[0] / SIGMAS) ** 2)
+    np.testing.assert_allclose(back @ rotation_from_quat(wxyz[0]).T, covariance, atol=1e-9)
+
+
+def test_bars_are_the_five_most_probable_escaped():
+    labels = ("a", "<b>", "c", "d", "e", "f")
+    text = top_bars(labels, np.array([0.1, 0.5, 0.15, 0.05, 0.12, 0.08]))
+    assert text.index("&lt;b&gt;") < text.index(">c<") < text.index(">e<") < text.index(">a<")
+    assert "<b>50.0 %" in text and ">d<" not in text
+
+
+def test_a_slow_answer_for_a_cloud_that_is_gone_is_dropped():
+    go = threading.Event()
+
+    class Slow(StubPredictor):
+        labels = ("old", "new")
+
+        def predict(self, xyz):
+            if len(xyz) == 900:
+                go.wait(10)
+                return np.array([[1.0, 0.0]])
+            return np.array([[0.0, 1.0]])
+
+    served = CloudPage(ball(), port=0, predictor=Slow())
+    try:
+        served.view.show(ball(50))
+        assert served._classes is not None
+        served._classes.classify()
+        bars = served._classes._bars
+        assert until(lambda: "<span>new</span><u><i style='width:100.0%'" in bars.content, 10)
+        go.set()
+        threading.Event().wait(0.3)
+        assert "<span>new</span><u><i style='width:100.0%'" in bars.content
+    finally:
+        go.set()
+        served.close()

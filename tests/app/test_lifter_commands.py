@@ -1,0 +1,93 @@
+"""`darb3d fit lifter` and `darb3d make-motions`, as a user calls them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from app.__main__ import main
+from lifting.clips import load_rigs
+from lifting.lifter_files import load_lifter
+
+TINY = [
+    *("--fit.tokens", "300", "--fit.frames", "4", "--lifter.backbone.width", "16"),
+    *("--lifter.backbone.depth", "2", "--lifter.backbone.heads", "2"),
+    *("--lifter.backbone.head-dim", "8", "--lifter.fourier", "4", "--threads", "1"),
+]
+
+
+@pytest.fixture
+def motions(tmp_path):
+    folder = tmp_path / "motions"
+    made = ["make-motions", str(folder), "--rigs", "3", "--clips", "2", "--frames", "20"]
+    assert main(made) == 0
+    return folder
+
+
+def test_generated_motions_are_a_data_set(motions, capsys) -> None:
+    rigs = load_rigs(motions)
+    assert len(rigs) == 3 and all(rig.permissive for rig in rigs)
+    for rig in rigs:
+        assert [len(clip) for clip in rig.clips] == [20, 20]
+        bones = rig.skeleton.edges
+        xyz = rig.clips[0].xyz
+        lengths = np.linalg.norm(xyz[:, bones[:, 0]] - xyz[:, bones[:, 1]], axis=2)
+        assert np.ptp(lengths, axis=0).max() < 1e-5 * rig.clips[0].diagonal
+    assert main(["make-motions", str(motions)]) == 2
+    assert "found some" in capsys.readouterr().err
+
+
+def test_a_lifter_is_trained_and_read_back(motions, tmp_path, capsys) -> None:
+    out = tmp_path / "l.safetensors"
+    assert main(["fit", "lifter", str(motions), "-o", str(out), "--fit.steps", "3", *TINY]) == 0
+    saved = load_lifter(out)
+    assert saved.about["steps"] == 3 and len(saved.about["rigs"]) == 3
+    assert saved.model.config.backbone.width == 16
+    assert not out.with_suffix(".state.safetensors").exists()
+    assert main(["fit", "lifter", str(motions), "-o", str(out), *TINY]) == 2
+    assert "expected a new file" in capsys.readouterr().err
+
+
+def test_a_stopped_training_goes_on_with_resume(motions, tmp_path, monkeypatch) -> None:
+    from app import interrupts
+
+    out = tmp_path / "l.safetensors"
+    words = ["fit", "lifter", str(motions), "-o", str(out), "--fit.steps", "4", *TINY]
+    polls = iter(range(100))
+    monkeypatch.setattr(interrupts.StopRequest, "__bool__", lambda self: next(polls) >= 1)
+    monkeypatch.setattr(interrupts.StopRequest, "code", 143, raising=False)
+    main(words)
+    state = out.with_suffix(".state.safetensors")
+    assert state.exists() and not out.exists()
+    monkeypatch.undo()
+    assert main(words) == 2  # a training stands there: say --resume
+    assert main([*words, "--resume"]) == 0
+    assert load_lifter(out).about["steps"] == 4 and not state.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--protocol"], "folder of rigs"),
+        (["--resume"], "unfinished training"),
+        (["--device", "tpu"], "cpu or cuda"),
+        (["nowhere"], "rigs in motion"),
+    ],
+)
+def test_wrong_use_is_one_line(words, message, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["fit", "lifter", *words, *TINY]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.strip().count("\n") == 0
+
+
+def test_a_file_that_is_no_lifter_is_refused(tmp_path) -> None:
+    from data.errors import UserError
+
+    with pytest.raises(UserError, match="--weights"):
+        load_lifter(tmp_path / "none.safetensors")
+    (tmp_path / "bad.safetensors").write_bytes(json.dumps({}).encode())
+    with pytest.raises(UserError, match="safetensors"):
+        load_lifter(tmp_path / "bad.safetensors")
