@@ -45,8 +45,8 @@ class Training:
 
     def run(self, resume: bool) -> int:
         """Train, score, write; returns the exit code."""
+        from backbones.training_state import read_about
         from pointcloud.classifier_files import new_model
-        from pointcloud.fit_files import read_about
 
         train, _ = self.data
         model = new_model(self.config, len(train.classes), self.fit.seed)
@@ -66,8 +66,8 @@ class Training:
 
     def _stage(self, name: str, model: Any, teacher: Any, resume: bool) -> int:
         """Train one stage; 0, or the exit code of whoever stopped it."""
+        from backbones.training_state import load_training, save_training
         from pointcloud import distillation
-        from pointcloud.fit_files import load_fit, save_fit
         from pointcloud.fitting import classifying, descend, initial_state
 
         train, _ = self.data
@@ -88,11 +88,11 @@ class Training:
             self.console.print(f"learning from the teacher: {name}")
         state, about = initial_state(model, config), {**self._about(), "stage": name}
         if resume:
-            load_fit(self.state_path, state, config, about)
+            load_training(self.state_path, state, config, about)
             self.console.print(f"resuming at step {state.step}")
 
         def save(now: FitState) -> None:
-            save_fit(self.state_path, now, config, about)
+            save_training(self.state_path, now, config, about)
 
         with StopRequest() as stop:
             with TrainProgress(self.console, describe_fit, "starting") as progress:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from backbones.training_state import TrainingState, seeded
 from data.labelled_clouds import LabelledClouds
 from pointcloud.batches import batch_of_step
 from pointcloud.config import FitConfig
@@ -48,23 +49,11 @@ class Classifier(Protocol):
 
 
 @dataclass(eq=False)
-class FitState:
-    """Everything that the next step depends on."""
+class FitState(TrainingState):
+    """A training of a classifier, or of a part of one."""
 
-    model: nn.Module
     optimisers: Optimisers
-    step: int = 0
-    seconds: float = 0.0
-    """Spent in the loop."""
-    average: dict[str, Tensor] = field(default_factory=dict)
-    """Running mean of the weights and of what batch norms remember, by name; empty without one."""
-
-    def progress(self, config: FitConfig) -> float:
-        """0 before the first step, 1 when done."""
-        if config.steps is not None:
-            return self.step / config.steps
-        assert config.minutes is not None
-        return self.seconds / (60.0 * config.minutes)
+    """One or two that share a rate."""
 
     def finish(self) -> None:
         """Put the mean of the weights, if one was kept, into the model."""
@@ -74,7 +63,7 @@ class FitState:
 
 def initial_state(model: nn.Module, config: FitConfig) -> FitState:
     """The state before the first step."""
-    state = FitState(model, optimisers(model, config))
+    state = FitState(model, optimisers(model, config), seeded(config.seed))
     if config.average:
         state.average = {name: value.clone() for name, value in _averaged(model).items()}
     return state
@@ -132,8 +121,9 @@ def descend(
     resumed_at = state.seconds
     while (progress := state.progress(config)) < 1.0:
         state.step += 1
-        loss, found = aim(state.step)
-        state.optimisers.step(loss, rate_factor(progress))
+        with state.own_chance():
+            loss, found = aim(state.step)
+            state.optimisers.step(loss, rate_factor(progress))
         _keep_average(state, config.average)
         state.seconds = clock() - began
         if save is not None and state.seconds - saved >= save_every_s:

@@ -104,9 +104,9 @@ class GaussianDescent(torch.optim.Optimizer):
 
     def _along(self, parameter: Tensor, slope: Tensor) -> Tensor:
         state: dict[str, Any] = self.state[parameter]
-        if "momentum_buffer" not in state:
-            state["momentum_buffer"] = torch.zeros_like(parameter)
-        return state["momentum_buffer"].mul_(self.momentum).add_(slope)
+        if "momentum" not in state:
+            state["momentum"] = torch.zeros_like(parameter)
+        return state["momentum"].mul_(self.momentum).add_(slope)
 
     def _mean_slope(self, factors: Tensor, gradient: Tensor) -> Tensor:
         return natural_mean_gradient(factors, gradient) if self.rule == "natural" else gradient

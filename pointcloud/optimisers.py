@@ -3,6 +3,7 @@ driven by one rate."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -21,6 +22,9 @@ class Optimisers:
         for group in self.groups():
             group["highest"] = group["lr"]
 
+    def __iter__(self) -> Iterator[torch.optim.Optimizer]:
+        return iter(self.parts)
+
     def groups(self) -> list[dict[str, Any]]:
         """Of all parts."""
         return [group for part in self.parts for group in part.param_groups]
@@ -36,13 +40,6 @@ class Optimisers:
         nn.utils.clip_grad_norm_([p for group in groups for p in group["params"]], self.clip)
         for part in self.parts:
             part.step()
-
-    def state_of(self, parameter: nn.Parameter) -> dict[str, Any]:
-        """The tensors that are kept for a parameter, as they are: writing to it changes them."""
-        for part in self.parts:
-            if any(parameter is p for group in part.param_groups for p in group["params"]):
-                return part.state[parameter]
-        raise ValueError("expected a parameter that is trained, found another")
 
 
 def optimisers(model: nn.Module, config: FitConfig) -> Optimisers:
