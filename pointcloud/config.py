@@ -9,6 +9,11 @@ from backbones.config import BackboneConfig
 
 _MOST_WIDTH, _MOST_DEPTH = 1 << 16, 256
 """A configuration from a stranger's file cannot ask for more."""
+INNER = (512, 256)
+"""Widths between a cloud's features and what a PointNet or 3DGPE makes of them, in the T-Net and
+before the head."""
+ROWS, COLUMNS = (0, 1, 2, 1, 2, 2), (0, 0, 0, 1, 1, 2)
+"""Entry of a lower triangle T of each of its six stored numbers: column by column (vech)."""
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pointcloud.config import GaussianConfig
+from pointcloud.config import COLUMNS, ROWS, GaussianConfig
 from pointcloud.gaussian_starts import clustered_gaussians, starting_gaussians
 
-ROWS, COLUMNS = (0, 1, 2, 1, 2, 2), (0, 0, 0, 1, 1, 2)
-"""Entry of T of each of the six stored numbers: its lower triangle, column by column (vech)."""
 _DIAGONAL = (0, 3, 5)
 
 

@@ -19,7 +19,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pointcloud.gaussian_encoder import COLUMNS, ROWS, GaussianEncoder, triangle
+from pointcloud.config import COLUMNS, ROWS
+from pointcloud.gaussian_encoder import GaussianEncoder, triangle
 
 _LEAST_DIAGONAL = 1e-2
 """Of |T_ii|: a Gaussian that spreads over everything has a natural step without bound."""

@@ -13,13 +13,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pointcloud.config import GaussianNetConfig, PointNetConfig
+from pointcloud.config import INNER, GaussianNetConfig, PointNetConfig
 from pointcloud.gaussian_encoder import GaussianEncoder
 from pointcloud.grouping import normalised
 from pointcloud.pointnet import PointNetEncoder
-
-INNER = (512, 256)
-"""Widths between a cloud's features and what is made of them, in the T-Net and before the head."""
 
 
 def new_encoder(config: PointNetConfig | GaussianNetConfig) -> PointNetEncoder | GaussianEncoder:

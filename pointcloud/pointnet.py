@@ -31,10 +31,3 @@ class PointNetEncoder(nn.Module):
             if depth < len(self.layers) - 1:
                 x = functional.relu(x)
         return x.view(*xyz.shape[:-1], -1)
-
-
-def folded(layer: nn.Linear, norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
-    """Weight (out, in) and bias (out,) of `layer` with the batch norm behind it, as in use."""
-    assert norm.running_var is not None and norm.running_mean is not None
-    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
-    return layer.weight * scale[:, None], (layer.bias - norm.running_mean) * scale + norm.bias

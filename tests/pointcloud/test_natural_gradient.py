@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from pointcloud.config import GaussianConfig
-from pointcloud.gaussian_encoder import COLUMNS, ROWS, GaussianEncoder, triangle
+from pointcloud.config import COLUMNS, ROWS, GaussianConfig
+from pointcloud.gaussian_encoder import GaussianEncoder, triangle
 from pointcloud.natural_gradient import (
     GaussianDescent,
     fisher_information,
