@@ -8,6 +8,8 @@ from data.errors import UserError
 
 NAMES = ("3dgpe", "3dgpe-16", "pointnet", "transformer", "mamba3d", "mamba3d-3dgpe")
 """What a release holds; the first is what `darb3d classify` takes."""
+_OPTIONS = {"3dgpe-16": "3dgpe --gaussians 16"}
+"""Of `darb3d fit classifier`, where they are more than the name."""
 FOLDER = Path(__file__).parent / "weights"
 
 
@@ -17,9 +19,11 @@ def weights_file(name: str | Path, option: str = "--weights") -> Path:
     if str(name) in NAMES:
         path = FOLDER / f"{name}.safetensors"
         if not path.is_file():
+            model = _OPTIONS.get(str(name), name)
             raise UserError(
-                f"{name}: expected the weights that come with a release in {path}, found none; name"
-                f" a file of your own by {option} FILE (darb3d fit classifier --data DATA -o FILE)"
+                f"{name}: expected the weights that come with a release in {path}, found none; make"
+                f" them by darb3d fit classifier --model {model} --data DATA -o FILE, and name them"
+                f" by {option} FILE"
             )
     if not path.is_file():
         raise UserError(
