@@ -1,5 +1,5 @@
 """PointNet and 3DGPE from numpy arrays to scores, without torch: compiled encoders, and what makes
-scores of their maxima as a few products of matrices with batch norms folded in."""
+scores of their maxima, with batch norms folded into the layers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from pointcloud.config import COLUMNS, INNER, ROWS, GaussianNetConfig, PointNetConfig
+from pointcloud.cpu.dense import Dense
 from pointcloud.cpu.gaussian_features import gaussian_features
 from pointcloud.cpu.gaussian_filters import Filter
 from pointcloud.cpu.pointnet_features import Layer, pointnet_features
@@ -36,15 +37,15 @@ class CpuClassifier:
         expect_shapes(stored.weights, shapes_of(config, len(stored.classes)), where)
         self.points = config.points
         weights, filtered = stored.weights, filtered or Filter()
-        self._turn: tuple[Encode, list[Layer]] | None = None
+        self._turn: tuple[Encode, list[Dense]] | None = None
         if config.t_net:
-            layers = [folded(weights, "t_net", k) for k in range(len(INNER))]
-            layers.append(linear(weights, "t_net.matrix"))
+            layers = [Dense.of(*folded(weights, "t_net", k)) for k in range(len(INNER))]
+            layers.append(Dense.of(*linear(weights, "t_net.matrix")))
             # its features decide an angle: nothing of them is left out
             self._turn = encoder_of(config, weights, "t_net.encoder", Filter()), layers
         self.encode = encoder_of(config, weights, "encoder", filtered)
-        self._neck = [folded(weights, "neck", k) for k in range(len(INNER))]
-        self._head = linear(weights, "head")
+        self._neck = [Dense.of(*folded(weights, "neck", k)) for k in range(len(INNER))]
+        self._head = Dense.of(*linear(weights, "head"))
 
     def prepared(
         self, clouds: Sequence[Float[np.ndarray, "_ 3"]]
@@ -55,23 +56,21 @@ class CpuClassifier:
             return cut
         encode, layers = self._turn
         x = np.maximum(encode(cut), 0)
-        for weight, bias in layers[:-1]:
-            x = np.maximum(x @ weight + bias, 0)
-        weight, bias = layers[-1]
-        matrices = (x @ weight + bias).reshape(-1, 3, 3) + np.eye(3, dtype=f32)
+        for layer in layers[:-1]:
+            x = layer(x, relu=True)
+        matrices = layers[-1](x).reshape(-1, 3, 3) + np.eye(3, dtype=f32)
         return [xyz @ matrix for xyz, matrix in zip(cut, matrices, strict=True)]
 
     def features(self, clouds: Sequence[Float[np.ndarray, "_ 3"]]) -> Float32[np.ndarray, "b i"]:
         """What the head reads: one vector a cloud."""
         x = self.encode(self.prepared(clouds))
-        for weight, bias in self._neck:
-            x = np.maximum(x @ weight + bias, 0)
+        for layer in self._neck:
+            x = layer(x, relu=True)
         return x
 
     def scores_of(self, features: Float32[np.ndarray, "b i"]) -> Float32[np.ndarray, "b classes"]:
         """Scores (logits) of clouds' features."""
-        weight, bias = self._head
-        return features @ weight + bias
+        return self._head(features)
 
     def scores(
         self, clouds: Sequence[Float[np.ndarray, "_ 3"]]

@@ -35,7 +35,7 @@ def padded(columns: int) -> int:
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _six(rows, at, stride, weights, panel, listed, count):
+def mix_six(rows, at, stride, weights, panel, listed, count):
     """Sums over `count` numbers of each of six rows from `at` on, `stride` apart; number j
     multiplies row `listed[j]` of the matrix."""
     a = b = c = d = e = f = spread(f32(0))
@@ -60,7 +60,9 @@ def mix_max(rows, points, stride, weights, depth, listed, count, best):
     for block in range(len(best) // COUNT):
         top = load(best, block * COUNT)
         for p in range(0, points, ROWS):
-            a, b, c, d, e, f = _six(rows, p * stride, stride, weights, block * depth, listed, count)
+            a, b, c, d, e, f = mix_six(
+                rows, p * stride, stride, weights, block * depth, listed, count
+            )
             top = maximum(top, maximum(maximum(a, b), maximum(maximum(c, d), maximum(e, f))))
         store(best, block * COUNT, top)
 
@@ -73,7 +75,9 @@ def mix_relu(rows, points, stride, weights, depth, listed, bias, made):
     for block in range(wide // COUNT):
         shift = load(bias, block * COUNT)
         for p in range(0, points, ROWS):
-            a, b, c, d, e, f = _six(rows, p * stride, stride, weights, block * depth, listed, depth)
+            a, b, c, d, e, f = mix_six(
+                rows, p * stride, stride, weights, block * depth, listed, depth
+            )
             at = p * wide + block * COUNT
             store(made, at, maximum(a + shift, f32(0)))
             store(made, at + wide, maximum(b + shift, f32(0)))
