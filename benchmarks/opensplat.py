@@ -64,7 +64,7 @@ def compare(binary: Path, path: Path, factor: int, rounds: int) -> dict[str, Any
         "threads": threads,
         "opensplat_step_ms": round(float(np.median(theirs)), 2),
         "darb3d_step_ms": round(float(np.median(ours)), 2),
-        "ratio": round(float(np.median(np.array(theirs) / np.array(ours))), 1),
+        "ratio": round(float(np.median(np.array(theirs) / np.array(ours))), 2),
     }
 
 

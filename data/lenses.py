@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float64
@@ -120,30 +121,48 @@ def undistorted_camera(
     width, height = lens.width, lens.height
     K = lens.K
     if lens.model.bend is not None or lens.model.fisheye:
-        rows, columns = np.arange(height) + 0.5, np.arange(width) + 0.5
-        left = _border(lens, np.full(height, 0.5), rows)[0]
-        right = _border(lens, np.full(height, width - 0.5), rows)[0]
-        top = _border(lens, columns, np.full(width, 0.5))[1]
-        bottom = _border(lens, columns, np.full(width, height - 0.5))[1]
-        if not all(border.size for border in (left, right, top, bottom)):
-            raise UserError(
-                f"the border of a {lens.model.name} photo of {width}x{height} pixels is seen at 90 "
-                "degrees or more, found no pinhole that shows it; crop the photos before COLMAP"
-            )
-        scale_x = _scale(lens.cx, width, left.max(), right.min())
-        scale_y = _scale(lens.cy, height, top.max(), bottom.min())
-        new_width, new_height = int(max(1.0, scale_x * width)), int(max(1.0, scale_y * height))
+        new_width, new_height = _filled_size(lens)
         K[0, 2] *= new_width / width
         K[1, 2] *= new_height / height
         width, height = new_width, new_height
     return Camera(K, pose, width, height)
 
 
-def _border(lens: Lens, x: Points, y: Points) -> Float64[np.ndarray, "2 m"]:
-    """Where the pixels (x, y) of the border go in the pinhole of the same focal lengths."""
-    uv = unproject(lens, np.stack([x, y], -1))
-    uv = uv[np.isfinite(uv).all(1)]
-    return np.stack([lens.fx * uv[:, 0] + lens.cx, lens.fy * uv[:, 1] + lens.cy])
+@lru_cache(maxsize=1024)
+def _filled_size(lens: Lens) -> tuple[int, int]:
+    """Width and height that the photo still fills without its bending; hundreds of photos share a
+    lens."""
+    width, height = lens.width, lens.height
+    left, right, top, bottom = _borders(lens)
+    if not all(border.size for border in (left, right, top, bottom)):
+        raise UserError(
+            f"the border of a {lens.model.name} photo of {width}x{height} pixels is seen at 90 "
+            "degrees or more, found no pinhole that shows it; crop the photos before COLMAP"
+        )
+    scale_x = _scale(lens.cx, width, left.max(), right.min())
+    scale_y = _scale(lens.cy, height, top.max(), bottom.min())
+    return int(max(1.0, scale_x * width)), int(max(1.0, scale_y * height))
+
+
+def _borders(lens: Lens) -> tuple[Points, Points, Points, Points]:
+    """Where the left and right border go along x, the upper and lower along y, in the pinhole of
+    the same focal lengths; without the pixels that go nowhere."""
+    rows, columns = np.arange(lens.height) + 0.5, np.arange(lens.width) + 0.5
+    sides = (
+        (np.full(lens.height, 0.5), rows),
+        (np.full(lens.height, lens.width - 0.5), rows),
+        (columns, np.full(lens.width, 0.5)),
+        (columns, np.full(lens.width, lens.height - 0.5)),
+    )
+    uv = unproject(lens, np.concatenate([np.stack(side, -1) for side in sides]))
+    ends = np.cumsum([len(x) for x, _ in sides])[:-1]
+    left, right, top, bottom = (side[np.isfinite(side).all(axis=1)] for side in np.split(uv, ends))
+    return (
+        lens.fx * left[:, 0] + lens.cx,
+        lens.fx * right[:, 0] + lens.cx,
+        lens.fy * top[:, 1] + lens.cy,
+        lens.fy * bottom[:, 1] + lens.cy,
+    )
 
 
 def _scale(centre: float, size: int, low: float, high: float) -> float:
