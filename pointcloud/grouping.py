@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Float64, Int64
 
 from data.neighbours import farthest_points, nearest
 
@@ -25,14 +25,23 @@ def normalised(
     Which points stay is drawn from a fixed seed: a cloud always gives the same answer. Too small
     clouds repeat their points.
     """
-    if len(xyz) > points:
-        keep = np.random.default_rng(0).choice(len(xyz), points, replace=False)
-        xyz = xyz[np.sort(keep)]
-    elif len(xyz) < least:
-        xyz = xyz[np.arange(least) % len(xyz)]
-    centred = xyz - xyz.mean(0, dtype=np.float64)
-    radius = np.sqrt((centred * centred).sum(1).max())
-    return (centred / (radius or 1.0)).astype(np.float32)
+    xyz = xyz[rows_kept(len(xyz), points, least)]
+    centre, radius = frame_of(xyz)
+    return ((xyz - centre) / radius).astype(np.float32)
+
+
+def rows_kept(count: int, points: int, least: int = 1) -> Int64[np.ndarray, "m"]:
+    """Which of `count` points are looked at."""
+    if count > points:
+        return np.sort(np.random.default_rng(0).choice(count, points, replace=False))
+    return np.arange(max(count, least)) % count
+
+
+def frame_of(xyz: Float[np.ndarray, "n 3"]) -> tuple[Float64[np.ndarray, "3"], float]:
+    """Centre and radius that `normalised` takes out; the radius of a single place is 1."""
+    centre = xyz.mean(0, dtype=np.float64)
+    centred = xyz - centre
+    return centre, float(np.sqrt((centred * centred).sum(1).max())) or 1.0
 
 
 def group(

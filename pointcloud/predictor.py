@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32
@@ -14,6 +16,9 @@ from pointcloud.calibration import Familiarity, probabilities
 from pointcloud.config import GaussianNetConfig, PointNetConfig
 from pointcloud.package_weights import weights_file
 from pointcloud.stored import StoredClassifier, read_classifier
+
+if TYPE_CHECKING:
+    from pointcloud.explanation import Explanation
 
 _BATCH = 64
 """Clouds that are looked at together: what they need in memory."""
@@ -59,20 +64,34 @@ class Predictor:
         return np.concatenate([self.features(clouds[k : k + _BATCH]) for k in batches])
 
 
+@dataclass(frozen=True, eq=False)
+class ExplainingPredictor(Predictor):
+    """A predictor that can say why."""
+
+    why: Callable[[Float[np.ndarray, "n 3"]], Explanation]
+
+    def explain(self, xyz: Float[np.ndarray, "n 3"]) -> Explanation:
+        """Its Gaussians, and the points that decided, in the frame of the cloud `xyz`."""
+        (cloud,) = checked(xyz)
+        return self.why(cloud)
+
+
 def load_predictor(name: str | Path, option: str = "--weights") -> Predictor:
     """See `pointcloud.load`."""
     path = weights_file(name, option)
     stored = read_classifier(path)
-    compiled = isinstance(stored.config, PointNetConfig | GaussianNetConfig)
-    features, head = (_compiled if compiled else _of_torch)(stored, str(path))
-    return Predictor(
-        stored.classes,
-        stored.config.points,
-        stored.temperature,
-        stored.familiarity,
-        features,
-        head,
-    )
+    known = (stored.classes, stored.config.points, stored.temperature, stored.familiarity)
+    if not isinstance(stored.config, PointNetConfig | GaussianNetConfig):
+        return Predictor(*known, *_of_torch(stored, str(path)))
+    from pointcloud.cpu.classifier import CpuClassifier
+
+    model = CpuClassifier(stored, str(path))
+    if isinstance(stored.config, PointNetConfig):
+        return Predictor(*known, model.features, model.scores_of)
+    from pointcloud.explanation import explained
+
+    why = functools.partial(explained, stored, model)
+    return ExplainingPredictor(*known, model.features, model.scores_of, why)
 
 
 def checked(xyz: Float[np.ndarray, "n 3"] | Clouds) -> list[Float[np.ndarray, "_ 3"]]:
@@ -97,13 +116,6 @@ def checked(xyz: Float[np.ndarray, "n 3"] | Clouds) -> list[Float[np.ndarray, "_
                 " NaN or infinity; leave them out"
             )
     return clouds
-
-
-def _compiled(stored: StoredClassifier, where: str) -> tuple[Features, Head]:
-    from pointcloud.cpu.classifier import CpuClassifier
-
-    model = CpuClassifier(stored, where)
-    return model.features, model.scores_of
 
 
 def _of_torch(stored: StoredClassifier, where: str) -> tuple[Features, Head]:

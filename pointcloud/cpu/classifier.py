@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32
 
+from data.errors import UserError
 from pointcloud.config import COLUMNS, INNER, ROWS, GaussianNetConfig, PointNetConfig
 from pointcloud.cpu.dense import Dense
 from pointcloud.cpu.gaussian_features import gaussian_features
@@ -30,11 +31,11 @@ class CpuClassifier:
     def __init__(
         self, stored: StoredClassifier, where: str, filtered: Filter | None = None
     ) -> None:
-        """UserError, naming the file `where`, for weights of other shapes than its configuration
-        has."""
+        """UserError, naming the file `where`, for weights that its configuration cannot have."""
         config = stored.config
         assert isinstance(config, PointNetConfig | GaussianNetConfig)
         expect_shapes(stored.weights, shapes_of(config, len(stored.classes)), where)
+        _check_variances(stored.weights, where)
         self.points = config.points
         weights, filtered = stored.weights, filtered or Filter()
         self._turn: tuple[Encode, list[Dense]] | None = None
@@ -54,12 +55,17 @@ class CpuClassifier:
         cut = [normalised(cloud, self.points) for cloud in clouds]
         if self._turn is None:
             return cut
+        return [xyz @ matrix for xyz, matrix in zip(cut, self.turns(cut), strict=True)]
+
+    def turns(self, cut: list[Float32[np.ndarray, "_ 3"]]) -> Float32[np.ndarray, "b 3 3"]:
+        """The matrix A of each normalised cloud, x' = x A: the T-Net's, or none."""
+        if self._turn is None:
+            return np.repeat(np.eye(3, dtype=f32)[None], len(cut), 0)
         encode, layers = self._turn
         x = np.maximum(encode(cut), 0)
         for layer in layers[:-1]:
             x = layer(x, relu=True)
-        matrices = layers[-1](x).reshape(-1, 3, 3) + np.eye(3, dtype=f32)
-        return [xyz @ matrix for xyz, matrix in zip(cut, matrices, strict=True)]
+        return layers[-1](x).reshape(-1, 3, 3) + np.eye(3, dtype=f32)
 
     def features(self, clouds: Sequence[Float[np.ndarray, "_ 3"]]) -> Float32[np.ndarray, "b i"]:
         """What the head reads: one vector a cloud."""
@@ -77,6 +83,15 @@ class CpuClassifier:
     ) -> Float32[np.ndarray, "b classes"]:
         """Scores (logits) of clouds of any sizes, places and units."""
         return self.scores_of(self.features(clouds))
+
+
+def _check_variances(weights: dict[str, np.ndarray], where: str) -> None:
+    for name, value in weights.items():
+        if name.endswith("running_var") and value.min() < 0:
+            raise UserError(
+                f"{where}: expected variances of 0 or more in {name}, found {value.min():g}; the"
+                " file is spoilt: save or fetch it again"
+            )
 
 
 def encoder_of(

@@ -122,6 +122,15 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
         CpuClassifier(other, "here")
 
 
+def test_variances_below_zero_are_refused(tmp_path: Path) -> None:
+    model = network("pointnet")
+    model.encoder.norms[1].running_var[3] = -0.5
+    with pytest.raises(
+        UserError, match=r"variances of 0 or more in encoder\.norms\.1\.running_var"
+    ):
+        fused(model, tmp_path)
+
+
 @pytest.mark.parametrize("voxels", [1, 3])
 def test_tiles_hold_every_point_once(voxels: int) -> None:
     given = [cloud / 2 for cloud in clouds()]
