@@ -11,8 +11,10 @@ compared is measured in turns within a cell, so that a busy machine slows both.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -45,17 +47,26 @@ def rows(standing: dict[str, dict[str, Any]]) -> list[tuple[str, str, str]]:
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("--folder", type=Path, default=RESULTS / "pointcloud")
+    options.add_argument("--folder", type=Path, help="of the cells; --quick alone keeps none")
     options.add_argument("--only", nargs="+", help="only cells whose names begin so")
     options.add_argument("--minutes", type=float, help="begin no cell after this time")
     options.add_argument("--weights", type=Path, help="a trained 3dgpe for the filters")
     options.add_argument("--table", action="store_true", help="print what stands, measure nothing")
     given = options.parse_args()
+    if given.folder is None and given.quick:
+        with tempfile.TemporaryDirectory() as folder:
+            measure_and_print(given, Path(folder))
+    else:
+        measure_and_print(given, given.folder or RESULTS / "pointcloud")
+
+
+def measure_and_print(given: argparse.Namespace, folder: Path) -> None:
+    """Every cell that does not stand in `folder`, then the table."""
     cells = queue(given.quick, given.only)
     if not given.table:
         machine, began = facts(), time.monotonic()
         for number, (name, measure) in enumerate(cells.items()):
-            place = given.folder / f"{name}.json"
+            place = folder / f"{name}.json"
             if place.exists():
                 continue
             if given.minutes and time.monotonic() - began > 60 * given.minutes:
@@ -65,7 +76,7 @@ def main() -> None:
             head |= {"machine": {**machine, "load": round(os.getloadavg()[0], 2)}}
             write_json(place, head | {"figures": figures})
             print(f"{number + 1}/{len(cells)} {name}", flush=True)
-    places = (given.folder / f"{name}.json" for name in cells)
+    places = (folder / f"{name}.json" for name in cells)
     standing = {place.stem: json.loads(place.read_text()) for place in places if place.exists()}
     print_table(HEADER, rows(standing))
     if given.json:
