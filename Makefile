@@ -54,6 +54,7 @@ bench: install
 	$(BIN)/python -m benchmarks.memory data/samples/banana
 	$(BIN)/python -m benchmarks.startup data/samples/banana --rounds 3
 	$(BIN)/python -m benchmarks.kernel_cost --rounds 3
+	$(BIN)/python -m benchmarks.pointcloud --quick
 	$(BIN)/python -m benchmarks.kernels --table
 	$(BIN)/python -m benchmarks.ablation --table
 

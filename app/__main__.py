@@ -6,7 +6,12 @@ answers at once.
 
 from __future__ import annotations
 
+import os
 import sys
+
+# read when torch is first loaded: threads that wait by spinning slow a training many times over
+# as soon as anything else runs
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from app.errors import guarded
 from data.errors import UserError

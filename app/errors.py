@@ -15,7 +15,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP,
            errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ENODEV, errno.ENXIO}  # fmt: skip
 """What a file system says of a file, through no fault of ours."""
-OUR_PACKAGES = ("app", "splatting", "pointcloud", "lifting", "backbones", "data")
+OUR_PACKAGES = ("app", "splatting", "pointcloud", "lifting", "backbones", "simd", "data")
 
 
 def guarded(run: Callable[[], int]) -> int:

@@ -25,11 +25,13 @@ def describe(values: dict[str, Any]) -> str:
 
 
 def describe_fit(values: dict[str, Any]) -> str:
-    """One line of numbers of a classifier's training: loss, accuracy of the batch, speed, time
-    left."""
+    """One line of numbers of a classifier's training: loss, accuracy of the batch (or the distance
+    from a teacher), speed, time left."""
     left = seconds_left(values)
+    how = f"batch accuracy {values['accuracy']:.2f}" if "accuracy" in values else ""
+    how = f"{100 * values['share']:.1f} % off the teacher" if "share" in values else how
     return (
-        f"loss {values['loss']:.3f}  batch accuracy {values['accuracy']:.2f}  "
+        f"loss {values['loss']:.3f}  {how}  "
         f"{values['steps_per_second']:.1f} steps/s  "
         f"{format_duration(left) if left is not None else '-:--'} left"
     )

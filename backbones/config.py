@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from backbones.exclusions import check_exclusions, check_refinements
 
+MODEL_FORMAT = "darb3d-model-1"
 GRAYING_POWER = {"svd": 0.7, "dct": 0.95}
 """What each graying takes when `graying_power` is not given."""
 

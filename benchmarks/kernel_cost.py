@@ -16,9 +16,9 @@ import numpy as np
 
 from benchmarks.machine import Clock, facts, parser, print_table, write_json
 from benchmarks.render import camera_of, splats_in
+from simd.threads import set_threads
 from splatting import kernels
 from splatting.cpu import compositing, compositing_backward, pipeline
-from splatting.cpu.threads import set_threads
 from splatting.splats import Splats
 
 SCALES = ("as stored", "equal mass")

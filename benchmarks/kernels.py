@@ -23,9 +23,9 @@ import numpy as np
 
 import data
 from benchmarks.machine import RESULTS, cpu_clock, facts, parser, print_table, write_json
+from simd.threads import set_threads
 from splatting import kernels, metrics
 from splatting.config import TrainConfig
-from splatting.cpu.threads import set_threads
 from splatting.evaluation import evaluate
 from splatting.rasterization import render
 from splatting.splats import Splats

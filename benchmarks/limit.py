@@ -21,12 +21,12 @@ import data
 from benchmarks.machine import Clock, facts, fma_peak_gflops, parser, print_table, write_json
 from benchmarks.render import BOTH
 from benchmarks.step import resized
+from simd.lanes import COUNT
+from simd.threads import set_threads
 from splatting import kernels
 from splatting.config import TrainConfig
 from splatting.cpu import compositing, compositing_backward, pipeline
 from splatting.cpu import screen as s
-from splatting.cpu.lanes import COUNT
-from splatting.cpu.threads import set_threads
 from splatting.training_state import initial_state
 
 FORWARD, BACKWARD = 35, 90

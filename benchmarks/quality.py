@@ -18,9 +18,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import data
 from benchmarks.machine import RESULTS, cpu_clock, facts, parser, print_table, write_json
 from data.scene import inner_split
+from simd.threads import set_threads
 from splatting.checkpoint import save_splats
 from splatting.config import TrainConfig
-from splatting.cpu.threads import set_threads
 from splatting.evaluation import evaluate
 from splatting.training import train
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks.machine import Clock, facts, parser, peak_memory_mb, print_table, write_json
 from data.camera import Camera
+from simd.threads import set_threads
 from splatting import kernels
 from splatting.cpu import (
     compositing,
@@ -25,7 +26,6 @@ from splatting.cpu import (
     projection_backward,
     tiles,
 )
-from splatting.cpu.threads import set_threads
 from splatting.splats import Splats
 
 BOTH = ("gaussian", "raised-cosine")

@@ -18,10 +18,10 @@ import numpy as np
 import data
 from benchmarks.machine import Clock, facts, parser, peak_memory_mb, print_table, write_json
 from benchmarks.render import BOTH, NAMES, STAGES
+from simd.threads import set_threads
 from splatting import densification, kernels, training
 from splatting.config import TrainConfig
 from splatting.cpu import adam, ssim
-from splatting.cpu.threads import set_threads
 from splatting.photos import Photos
 from splatting.splats import Splats
 from splatting.training_state import initial_state

@@ -6,20 +6,17 @@ ends where one in one piece would.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from backbones.saved import fill, read_tensors, write_tensors
-from data.errors import UserError
+from backbones.training_state import TrainingState, seeded
 from lifting.batches import Example, examples_of_step, joined
 from lifting.clips import RigClips
 from lifting.config import LifterConfig, LiftFitConfig
@@ -28,33 +25,18 @@ from lifting.losses import Truth, loss
 from lifting.model import Lifter
 from lifting.muon import Muon
 
-STATE_FORMAT = "darb3d-lift-fit-1"
 _RISE = 0.03
 """Share of the training over which the rate rises."""
 _LAST = 0.02
 """Share of the highest rate that it ends with."""
-_MOMENTS = ("exp_avg", "exp_avg_sq", "momentum")
 Report = Callable[[int, dict[str, Any]], bool | None]
 
 
 @dataclass(eq=False)
-class FitState:
-    """Everything that the next step depends on."""
+class FitState(TrainingState):
+    """A training of a lifter; the mean of its weights is what is kept in the end."""
 
     model: Lifter
-    average: dict[str, Tensor]
-    """Running means of the weights."""
-    optimisers: tuple[torch.optim.Optimizer, ...]
-    step: int = 0
-    seconds: float = 0.0
-    """Spent in the loop."""
-
-    def progress(self, config: LiftFitConfig) -> float:
-        """0 before the first step, 1 when done."""
-        if config.steps is not None:
-            return self.step / config.steps
-        assert config.minutes is not None
-        return self.seconds / (60.0 * config.minutes)
 
     def averaged(self) -> Lifter:
         """A copy of the model with the averaged weights."""
@@ -73,7 +55,7 @@ def new_lifter(config: LifterConfig, seed: int) -> Lifter:
 def initial_state(model: Lifter, config: LiftFitConfig) -> FitState:
     """The state before the first step."""
     average = {name: value.detach().clone().float() for name, value in model.state_dict().items()}
-    return FitState(model, average, _optimisers(model, config))
+    return FitState(model, _optimisers(model, config), seeded(config.seed), average=average)
 
 
 def _optimisers(model: Lifter, config: LiftFitConfig) -> tuple[torch.optim.Optimizer, ...]:
@@ -115,7 +97,8 @@ def fit(
     `save` is called every `save_every_s` seconds of training, not at the end. Clips are made in
     `workers` processes ahead of their turn, or by this one between steps.
     """
-    model = state.model.to(device).train()
+    state.to(device)
+    model = state.model.train()
     trained = [value for _, value in _trained(model)]
     began, saved = clock() - state.seconds, state.seconds
     first, resumed_at = state.step, state.seconds
@@ -182,9 +165,8 @@ def _follow(state: FitState, config: LiftFitConfig) -> None:
     """The running means come nearer to the weights; at first quickly."""
     keep = min(config.average, (1 + state.step) / (10 + state.step))
     for name, value in state.model.state_dict().items():
-        mean = state.average[name] = state.average[name].to(value.device)
         if value.is_floating_point():
-            mean.lerp_(value.detach().float(), 1 - keep)
+            state.average[name].lerp_(value.detach().float(), 1 - keep)
 
 
 def _ahead(
@@ -230,64 +212,6 @@ def _begin_worker(rigs: Sequence[RigClips], config: LiftFitConfig) -> None:
 
 def _examples_in_worker(step: int) -> list[Example]:
     return examples_of_step(_OF_WORKER["rigs"], _OF_WORKER["config"], step)
-
-
-def save_fit(
-    path: str | Path, state: FitState, config: LiftFitConfig, about: dict[str, Any]
-) -> None:
-    """Write the whole state; `about` says what is trained on what, and must be the same later."""
-    tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
-    tensors |= {f"average.{name}": value for name, value in state.average.items()}
-    names = {id(value): name for name, value in _trained(state.model)}
-    for optimiser in state.optimisers:
-        for value, moments in optimiser.state.items():
-            for kind in _MOMENTS:
-                if kind in moments:
-                    tensors[f"{kind}.{names[id(value)]}"] = moments[kind]
-    text = {"step": str(state.step), "seconds": repr(state.seconds)}
-    text |= {"config": json.dumps(asdict(config)), "about": json.dumps(about, sort_keys=True)}
-    write_tensors(path, tensors, {**text, "format": STATE_FORMAT})
-
-
-def load_fit(
-    path: str | Path, state: FitState, config: LiftFitConfig, about: dict[str, Any]
-) -> None:
-    """Fill `state` from a file. UserError for a spoilt one, or one of another training (its length
-    may differ)."""
-    tensors, text = read_tensors(path, STATE_FORMAT)
-    length = ("steps", "minutes")
-    here = {name: value for name, value in asdict(config).items() if name not in length}
-    try:
-        began = json.loads(text["config"])
-        there = {name: value for name, value in began.items() if name not in length}
-        step, seconds, before = int(text["step"]), float(text["seconds"]), json.loads(text["about"])
-    except (KeyError, ValueError, AttributeError) as error:
-        raise UserError(f"{path}: expected the state of a training, found {error}") from None
-    for name, value in {**here, **about}.items():
-        found = {**there, **before}.get(name)
-        if found != json.loads(json.dumps(value)):
-            raise UserError(
-                f"{path}: expected a training with {name} {value}, found one with {found}; give"
-                " what it began with, or leave --resume out"
-            )
-    parts: dict[str, dict[str, Tensor]] = {kind: {} for kind in ("model", "average", *_MOMENTS)}
-    for name, tensor in tensors.items():
-        kind, _, rest = name.partition(".")
-        parts.setdefault(kind, {})[rest] = tensor
-    fill(state.model, parts["model"], str(path))
-    fill(state.averaged(), parts["average"], str(path))
-    state.average = parts["average"]
-    names = {id(value): name for name, value in _trained(state.model)}
-    for optimiser in state.optimisers:
-        for group in optimiser.param_groups:
-            for value in group["params"]:
-                name = names[id(value)]
-                moments = {kind: parts[kind][name] for kind in _MOMENTS if name in parts[kind]}
-                if any(moment.shape != value.shape for moment in moments.values()):
-                    raise UserError(f"{path}: expected moments of {name} of {tuple(value.shape)}")
-                if moments:
-                    optimiser.state[value] = {**moments, "step": torch.tensor(float(step))}
-    state.step, state.seconds = step, seconds
 
 
 def _trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:

@@ -1,1 +1,23 @@
 """Point-cloud classification on a CPU with 3D Gaussian point encoders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pointcloud.predictor import Predictor
+
+__all__ = ["load"]
+
+
+def load(name: str | Path = "3dgpe", option: str = "--weights") -> Predictor:
+    """The classifier `name`: "3dgpe", "3dgpe-16", "pointnet", "transformer", "mamba3d",
+    "mamba3d-3dgpe", or the path of a file of weights.
+
+    UserError, which calls the file `option`, for a name whose weights are not here, and for a file
+    that is no classifier. The first three need no torch.
+    """
+    from pointcloud.predictor import load_predictor
+
+    return load_predictor(name, option)

@@ -134,7 +134,9 @@ def load_adapted(saved: SavedClassifier, path: str | Path) -> tuple[SavedClassif
         saved.model.head = _head(path, loaded, len(classes), saved.model.head.in_features)
     merge(saved.model)
     saved.model.eval()
-    return replace(saved, classes=tuple(classes)), loaded
+    # what was measured of the base says nothing of the adapted one
+    adapted = replace(saved, classes=tuple(classes), temperature=1.0, familiarity=None)
+    return adapted, loaded
 
 
 def _classes(path: str | Path, loaded: LoadedAdapter) -> list[str]:

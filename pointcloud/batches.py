@@ -1,4 +1,4 @@
-"""Batches of a training set: which clouds each step sees, and how they are stretched and moved.
+"""Batches of a training set: which clouds each step sees, and how they are changed.
 
 Everything follows from the seed and the number of the step, so a continued training needs no state
 of a generator.
@@ -14,13 +14,15 @@ from jaxtyping import Float, Float32, Int64
 from data.labelled_clouds import LabelledClouds
 from pointcloud.config import FitConfig
 
+_LEAST_POINTS = 16
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
     """What one step sees."""
 
     clouds: list[Float[np.ndarray, "_ 3"]]
-    """Each axis stretched."""
+    """Turned, thinned, each axis stretched."""
     starts: Int64[np.ndarray, "b"]
     """Number that says which point a grouping begins with."""
     shifts: Float32[np.ndarray, "b 1 3"]
@@ -35,12 +37,32 @@ def batch_of_step(data: LabelledClouds, config: FitConfig, step: int) -> Batch:
     generator = np.random.default_rng([config.seed, step, 1])
     size, span = (len(rows), 1, 3), np.log(config.scale)
     stretch = np.exp(generator.uniform(-span, span, size))
-    return Batch(
-        [data.clouds[row] * factor for row, factor in zip(rows, stretch, strict=True)],
-        generator.integers(1 << 31, size=len(rows)),
-        generator.uniform(-config.shift, config.shift, size).astype(np.float32),
-        data.labels[rows],
-    )
+    starts = generator.integers(1 << 31, size=len(rows))
+    shifts = generator.uniform(-config.shift, config.shift, size).astype(np.float32)
+    clouds = [data.clouds[row] for row in rows]
+    if config.rotate:
+        clouds = [turned(cloud, generator.uniform(0, 2 * np.pi)) for cloud in clouds]
+    if config.drop:
+        clouds = [thinned(cloud, config.drop, generator) for cloud in clouds]
+    stretched = [cloud * factor for cloud, factor in zip(clouds, stretch, strict=True)]
+    return Batch(stretched, starts, shifts, data.labels[rows])
+
+
+def turned(cloud: Float[np.ndarray, "n 3"], angle_rad: float) -> Float[np.ndarray, "n 3"]:
+    """`cloud` about its z axis."""
+    c, s = np.cos(angle_rad), np.sin(angle_rad)
+    turn = np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]], np.asarray(cloud).dtype)
+    return cloud @ turn
+
+
+def thinned(
+    cloud: Float[np.ndarray, "n 3"], most: float, generator: np.random.Generator
+) -> Float[np.ndarray, "m 3"]:
+    """`cloud` without a share of its points, drawn from 0 to `most`, in an order drawn anew: where
+    only the first points of a large cloud are looked at, others are each time."""
+    least = min(len(cloud), _LEAST_POINTS)
+    kept = max(least, round(len(cloud) * (1.0 - generator.uniform(0.0, most))))
+    return cloud[generator.permutation(len(cloud))[:kept]]
 
 
 def rows_of_step(count: int, batch: int, step: int, seed: int) -> Int64[np.ndarray, "b"]:

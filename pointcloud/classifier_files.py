@@ -1,86 +1,101 @@
-"""Classifiers on disk: weights, classes, and how clouds are prepared, in one safetensors file."""
+"""Classifiers on disk as torch's modules; `stored` says what a file holds."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from backbones.saved import SavedModel, fill, read_model, save_model
+from backbones.planner import parameters
+from backbones.saved import ENCODER
 from data.errors import UserError
-from pointcloud.config import TransformerConfig
+from pointcloud.calibration import Familiarity
+from pointcloud.config import (
+    GaussianNetConfig,
+    MambaConfig,
+    ModelConfig,
+    PointNetConfig,
+    TransformerConfig,
+)
+from pointcloud.mamba3d import Mamba3d
+from pointcloud.point_classifier import PointClassifier
+from pointcloud.stored import StoredClassifier, expect_shapes, read_classifier, write_classifier
 from pointcloud.transformer import PointTransformer
-
-TRANSFORMER = "point-transformer"
-_MOST_CLASSES = 100_000
-_MOST_POINTS = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class SavedClassifier:
-    """A model and the names of its scores."""
+    """A model, the names of its scores and how sure it is of them."""
 
-    model: PointTransformer
+    model: Any
     classes: tuple[str, ...]
-    about: dict[str, Any]
+    about: dict[str, Any] = field(default_factory=dict)
     """What its training was."""
+    temperature: float = 1.0
+    familiarity: Familiarity | None = None
 
 
-def new_transformer(config: TransformerConfig, classes: int, seed: int) -> PointTransformer:
-    """A transformer before its training; the global generator is left as it was."""
+def new_model(config: ModelConfig, classes: int, seed: int) -> Any:
+    """A model before its training; the global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return PointTransformer(config, classes)
+        return _built(config, classes)
 
 
-def save_classifier(
-    path: str | Path, model: PointTransformer, classes: tuple[str, ...], about: dict[str, Any]
-) -> None:
-    """Write a transformer; `about` is kept beside it."""
-    config = model.config
-    details = {
-        "classes": list(classes),
-        "points": config.points,
-        "centres": config.centres,
-        "neighbours": config.neighbours,
-        "preparation": "centred on the mean, scaled into the unit sphere, z up",
-        "about": about,
-    }
-    save_model(path, model, config.backbone, TRANSFORMER, details)
+def save_classifier(path: str | Path, saved: SavedClassifier, half: bool = False) -> None:
+    """Write a classifier; `half` keeps weights as float16."""
+    weights = {name: value.cpu().numpy() for name, value in saved.model.state_dict().items()}
+    stored = StoredClassifier(
+        saved.model.config,
+        saved.classes,
+        weights,
+        saved.about,
+        saved.temperature,
+        saved.familiarity,
+    )
+    write_classifier(path, stored, half)
 
 
 def load_classifier(path: str | Path) -> SavedClassifier:
     """Read what `save_classifier` wrote; UserError for anything else."""
-    saved = read_model(path)
-    if saved.kind != TRANSFORMER:
-        raise UserError(
-            f"{path}: expected a classifier ({TRANSFORMER}), found a model of the kind"
-            f" {saved.kind or 'none'}; make one with darb3d fit classifier"
-        )
-    classes = saved.details.get("classes")
-    if not isinstance(classes, list) or not 1 <= len(classes) <= _MOST_CLASSES:
-        raise UserError(f"{path}: expected a list of classes, found {classes!s:.80}")
-    model = new_transformer(_config(path, saved), len(classes), seed=0)
-    fill(model, saved.weights, str(path))
+    return built(read_classifier(path), str(path))
+
+
+def built(stored: StoredClassifier, where: str) -> SavedClassifier:
+    """The model of a file; UserError where its weights are others than its configuration asks for,
+    before anything of their size is made."""
+    if isinstance(stored.config, TransformerConfig):
+        _check_backbone(stored, where)
+    with torch.device("meta"):
+        shapes = _built(stored.config, len(stored.classes)).state_dict()
+    expect_shapes(stored.weights, {n: tuple(v.shape) for n, v in shapes.items()}, where)
+    model = new_model(stored.config, len(stored.classes), seed=0)
+    model.load_state_dict({n: torch.from_numpy(w) for n, w in stored.weights.items()})
     model.eval()
-    about = saved.details.get("about")
     return SavedClassifier(
-        model, tuple(map(str, classes)), about if isinstance(about, dict) else {}
+        model, stored.classes, stored.about, stored.temperature, stored.familiarity
     )
 
 
-def _config(path: str | Path, saved: SavedModel) -> TransformerConfig:
-    numbers: dict[str, Any] = {
-        name: saved.details.get(name) for name in ("points", "centres", "neighbours")
-    }
-    for name, value in numbers.items():
-        if type(value) is not int or not 1 <= value <= _MOST_POINTS:
-            raise UserError(
-                f"{path}: expected {name} from 1 to {_MOST_POINTS:,}, found {value!r:.40}"
-            )
-    try:
-        return TransformerConfig(**numbers, backbone=saved.config)
-    except ValueError as error:
-        raise UserError(f"{path}: {error}") from None
+def _check_backbone(stored: StoredClassifier, where: str) -> None:
+    """By a count alone: some of a backbone's options need memory as soon as it is built."""
+    assert isinstance(stored.config, TransformerConfig)
+    asked = parameters(stored.config.backbone)
+    found = sum(w.size for name, w in stored.weights.items() if name.startswith(ENCODER))
+    if asked != found:
+        raise UserError(
+            f"{where}: expected {asked:,} numbers for its backbone, found {found:,}; the file is "
+            "spoilt: save or fetch it again"
+        )
+
+
+def _built(config: ModelConfig, classes: int) -> nn.Module:
+    if isinstance(config, TransformerConfig):
+        return PointTransformer(config, classes)
+    if isinstance(config, MambaConfig):
+        return Mamba3d(config, classes)
+    assert isinstance(config, PointNetConfig | GaussianNetConfig)
+    return PointClassifier(config, classes)

@@ -6,10 +6,15 @@ matter; its axes do (models are trained with z up).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Float64, Int64
 
 from data.neighbours import farthest_points, nearest
+
+GROUP_SCALE = 5.0
+"""Groups of 16 of 1,024 points reach about a fifth of the cloud's radius: near 1 after this."""
 
 
 def normalised(
@@ -20,14 +25,23 @@ def normalised(
     Which points stay is drawn from a fixed seed: a cloud always gives the same answer. Too small
     clouds repeat their points.
     """
-    if len(xyz) > points:
-        keep = np.random.default_rng(0).choice(len(xyz), points, replace=False)
-        xyz = xyz[np.sort(keep)]
-    elif len(xyz) < least:
-        xyz = xyz[np.arange(least) % len(xyz)]
-    centred = xyz - xyz.mean(0, dtype=np.float64)
-    radius = np.sqrt((centred * centred).sum(1).max())
-    return (centred / (radius or 1.0)).astype(np.float32)
+    xyz = xyz[rows_kept(len(xyz), points, least)]
+    centre, radius = frame_of(xyz)
+    return ((xyz - centre) / radius).astype(np.float32)
+
+
+def rows_kept(count: int, points: int, least: int = 1) -> Int64[np.ndarray, "m"]:
+    """Which of `count` points are looked at."""
+    if count > points:
+        return np.sort(np.random.default_rng(0).choice(count, points, replace=False))
+    return np.arange(max(count, least)) % count
+
+
+def frame_of(xyz: Float[np.ndarray, "n 3"]) -> tuple[Float64[np.ndarray, "3"], float]:
+    """Centre and radius that `normalised` takes out; the radius of a single place is 1."""
+    centre = xyz.mean(0, dtype=np.float64)
+    centred = xyz - centre
+    return centre, float(np.sqrt((centred * centred).sum(1).max())) or 1.0
 
 
 def group(
@@ -37,3 +51,23 @@ def group(
     chosen = xyz[farthest_points(xyz, centres, start)]
     _, indices = nearest(xyz, chosen, neighbours, backend="numba")
     return chosen, xyz[indices] - chosen[:, None]
+
+
+def grouped(
+    clouds: Sequence[Float[np.ndarray, "_ 3"]],
+    sizes: tuple[int, int, int],
+    starts: Sequence[int] | None = None,
+) -> tuple[Float32[np.ndarray, "b c 3"], Float32[np.ndarray, "b c k 3"]]:
+    """Centres and groups of clouds of any sizes, places and units; `sizes` are points, centres and
+    neighbours.
+
+    The first centre is the point that `starts` says, else a cloud's first.
+    """
+    points, centres, neighbours = sizes
+    cut = []
+    for index, cloud in enumerate(clouds):
+        xyz = normalised(cloud, points, max(centres, neighbours))
+        start = 0 if starts is None else int(starts[index] % len(xyz))
+        cut.append(group(xyz, centres, neighbours, start))
+    chosen, groups = zip(*cut, strict=True)
+    return np.stack(chosen), np.stack(groups)

@@ -18,10 +18,8 @@ from torch.nn import functional
 from backbones.encoder import Encoder
 from backbones.ordering import morton_order
 from pointcloud.config import TransformerConfig
-from pointcloud.grouping import group, normalised
+from pointcloud.grouping import GROUP_SCALE, grouped
 
-_GROUP_SCALE = 5.0
-"""Groups of 16 of 1,024 points reach about a fifth of the cloud's radius: near 1 after this."""
 _POINT_WIDTHS = (64, 128)
 _PLACE_WIDTH = 64
 
@@ -55,13 +53,8 @@ class PointTransformer(nn.Module):
         `shifts`.
         """
         config = self.config
-        least = max(config.centres, config.neighbours)
-        cut = []
-        for index, cloud in enumerate(clouds):
-            xyz = normalised(cloud, config.points, least)
-            start = 0 if starts is None else int(starts[index] % len(xyz))
-            cut.append(group(xyz, config.centres, config.neighbours, start))
-        centres, groups = (torch.from_numpy(np.stack(parts)) for parts in zip(*cut, strict=True))
+        sizes = (config.points, config.centres, config.neighbours)
+        centres, groups = map(torch.from_numpy, grouped(clouds, sizes, starts))
         # some options of the encoder mix along the order of tokens
         order = morton_order(centres)
         rows = torch.arange(len(centres))[:, None]
@@ -72,7 +65,7 @@ class PointTransformer(nn.Module):
         self, centres: Float[Tensor, "b c 3"], groups: Float[Tensor, "b c k 3"]
     ) -> Float[Tensor, "b c w"]:
         """What enters the encoder."""
-        points = functional.gelu(self.point_in(_GROUP_SCALE * groups))
+        points = functional.gelu(self.point_in(GROUP_SCALE * groups))
         shapes = self.token(self.point_out(points).amax(2))
         return shapes + self.place_out(functional.gelu(self.place_in(centres)))
 

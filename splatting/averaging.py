@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numba import njit, prange
 
-from splatting.cpu.threads import guarded
+from simd.threads import guarded
 from splatting.splats import Splats
 
 EVERY = 5

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float32
 from numba import njit, prange
 
-from splatting.cpu.threads import guarded
+from simd.threads import guarded
 
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-15
 _BANDS = 32

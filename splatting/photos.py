@@ -15,7 +15,7 @@ from numba import njit, prange
 from data.camera import Camera
 from data.images import area_average
 from data.scene import View
-from splatting.cpu.threads import guarded
+from simd.threads import guarded
 
 DECODERS = 2
 """Threads that decode; the training itself wants the cores too."""

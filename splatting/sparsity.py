@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from numba import njit, prange
 
+from simd.threads import guarded
 from splatting.cpu.pipeline import Frame, Gradients
-from splatting.cpu.threads import guarded
 
 
 def add_slopes(frame: Frame, weight: float, radius: float, gradients: Gradients) -> None:

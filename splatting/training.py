@@ -18,11 +18,11 @@ from jaxtyping import Float32
 
 from data.errors import UserError
 from data.scene import Scene
+from simd.threads import set_threads
 from splatting import dropout, mcmc, sparsity
 from splatting.averaging import EVERY, Average
 from splatting.config import TrainConfig
 from splatting.cpu import adam, pipeline, ssim
-from splatting.cpu.threads import set_threads
 from splatting.photos import Photos, Sample
 from splatting.refinement import refine
 from splatting.sparse_depth import SparseDepth

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 import numpy as np
 
 from data.camera import Camera
+from simd.cache import compile_lock
 from splatting import sparsity
 from splatting.cpu import adam, pipeline, tiles
-from splatting.cpu.cache import compile_lock
 from splatting.cpu.ssim import SsimWorkspace, l1_dssim
 from splatting.kernels import Kernel
 from splatting.splats import PARAMETERS, Splats

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+# tests share their machine: threads of torch that wait by spinning make each other's steps thirty
+# times as slow there (OpenMP reads this when torch first loads it)
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -142,6 +142,20 @@ def test_scaling_grows_along_three_axes(tmp_path: Path) -> None:
     assert all(c["ns_a_pair"] > 0 for c in cells) and cells[-1]["speed_up"] > 0
 
 
+def test_pointcloud_is_a_queue_that_skips_what_stands(tmp_path: Path) -> None:
+    out, words = tmp_path / "all.json", ["--quick", "--folder", tmp_path / "cells"]
+    assert "6/6 mamba3d-small" in run("pointcloud", *words)
+    assert "/6 " not in run("pointcloud", *words, "--json", out)
+    figures = {name: cell["figures"] for name, cell in json.loads(out.read_text())["cells"].items()}
+    # as published: 88 % fewer multiply-adds at K = 16, 76 % at 32
+    assert figures["macs"]["3dgpe-16, encoder saves"] == pytest.approx(0.881, abs=1e-3)
+    assert figures["macs"]["3dgpe-32, encoder saves"] == pytest.approx(0.762, abs=1e-3)
+    assert figures["mamba3d-small"]["gaussian over pointnet, million multiply-adds"] < 0.46
+    filters = figures["filters"]
+    assert all(0 < filters[f"{k}, 4 voxels, tau 0.001, active"] < 32 for k in ("voxel", "bbox"))
+    assert all(v > 0 for name, v in figures["speed-b1-t1"].items() if name.endswith("ms"))
+
+
 def test_lifting_without_its_data_shows_what_stands(tmp_path: Path) -> None:
     out = tmp_path / "lifting.json"
     text = run("lifting", "--folder", tmp_path / "none", "--json", out)

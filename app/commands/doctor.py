@@ -240,7 +240,7 @@ def _imports(module: str) -> bool:
 
 def _cache_folder() -> str | None:
     try:
-        from splatting.cpu.cache import folder
+        from simd.cache import folder
     except ImportError:
         return None
     path = folder()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,10 +12,8 @@ from backbones.config import BackboneConfig
 from data.errors import UserError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from pointcloud.config import FitConfig
-    from pointcloud.fitting import FitState
+    from pointcloud.config import FitConfig, ModelConfig
+    from pointcloud.distillation import DistilConfig
 
 DEFAULT_MINUTES = 10.0
 
@@ -24,9 +22,13 @@ DEFAULT_MINUTES = 10.0
 class Command:
     """Train a classifier of point clouds on this machine.
 
-    Data is a folder with a sub-folder of clouds for each class (.ply, .npz, .xyz, .pcd, ...), or an
+    Data is a folder with a sub-folder of clouds for each class (.ply, .obj, .xyz, .pcd, ...), or an
     .npz with points (count, n, 3), label and classes. A fifth of each class is held out, the same
-    every time, for the score; rows that the .npz marks as is_test are never read.
+    every time, for the score and for calibration; rows that the .npz marks as is_test are never
+    read. Everything is saved every five minutes and on Ctrl-C: --resume goes on.
+
+    With --teacher a 3dgpe learns from a pointnet, and a mamba3d-3dgpe from a mamba3d, before it is
+    fitted to the labels.
     """
 
     what: Annotated[Literal["classifier"], tyro.conf.Positional]
@@ -35,22 +37,66 @@ class Command:
     """Folder of folders, or .npz."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """File to write (.safetensors)."""
-    model: Literal["transformer"] = "transformer"
-    """Groups of points as tokens of a small transformer, whose options are --backbone.*."""
+    model: Literal["transformer", "pointnet", "3dgpe", "mamba3d", "mamba3d-3dgpe"] = "transformer"
+    """transformer: groups of points as tokens (--backbone.*). pointnet: layers on every point.
+    3dgpe: Gaussians instead of those layers, the quickest. mamba3d: groups as tokens of a scan, by
+    layers or (-3dgpe) by Gaussians."""
+    teacher: str | None = None
+    """A file of this command to distil from, or the name of a classifier that comes with darb3d."""
     minutes: float | None = None
-    """Length of the training; 10 when neither this nor --steps is given."""
+    """Length of the training; 10 when neither this nor --steps nor --epochs is given."""
     steps: int | None = None
     """Length of the training in steps."""
+    epochs: float | None = None
+    """Length of the training in passes over the data."""
+    distil_steps: int = 6000
+    """Length of each stage of learning from the teacher."""
+    distil_source: Literal["data", "uniform"] = "data"
+    """What the teacher is asked about: the data's points, or random ones."""
     points: int = 1024
     """Points of a cloud that are looked at."""
-    centres: int = 64
-    """Groups that a cloud is cut into: the tokens."""
-    neighbours: int = 16
-    """Points in a group."""
+    size: Literal["small", "full"] = "small"
+    """Of a mamba3d: 192 wide with 6 blocks, or as published, which asks for a GPU."""
+    width: int | None = None
+    """Features of a cloud (1024), or numbers in a token of a mamba3d."""
+    depth: int | None = None
+    """Blocks of a mamba3d."""
+    centres: int | None = None
+    """Groups that a cloud is cut into: the tokens; 64 (full size: 128)."""
+    neighbours: int | None = None
+    """Points in a group; 16 (full size: 32)."""
+    no_t_net: bool = False
+    """Leave out the network that turns each cloud (pointnet, 3dgpe)."""
+    gaussians: int = 32
+    """Gaussians of an encoder."""
+    shape: Literal["full", "diagonal", "isotropic"] = "full"
+    """Of their precision matrices."""
+    start: Literal["random", "grid", "layered", "k-means"] = "random"
+    """Where they begin."""
+    rule: Literal["natural", "sgd", "adamw"] = "natural"
+    """What moves them: natural gradient, plain gradient, or AdamW like all else."""
+    gaussian_rate: float | None = None
+    """Highest rate of natural or sgd."""
     batch: int = 32
     """Clouds in a step."""
-    rate: float = 1e-3
-    """Highest rate of AdamW."""
+    rate: float | None = None
+    """Highest rate of AdamW; the model's own by default, as with all that follow."""
+    smoothing: float | None = None
+    """Label smoothing."""
+    scale: float | None = None
+    """Stretch axes by up to this factor."""
+    shift: float | None = None
+    """Move clouds by up to this many radii."""
+    drop: float | None = None
+    """Leave out up to this share of points."""
+    rotate: bool = False
+    """Turn clouds about their upright axis: where the data has no front."""
+    average: float | None = None
+    """Keep a running mean of the weights, of this decay (0.999, say)."""
+    hold_out: float = 0.2
+    """Share of each class that is held out."""
+    half: bool = False
+    """Write weights in half precision: half the size."""
     seed: int = 0
     """Seed of every random draw."""
     threads: int | None = None
@@ -65,91 +111,123 @@ class Command:
         """Train, save, score on the held-out clouds; returns the exit code."""
         from rich.console import Console
 
-        from app.classifiers import new_file, percent, say_data, set_threads
-        from app.interrupts import StopRequest
+        from app.classifier_training import Training
+        from app.classifiers import new_file, say_data, set_threads
         from data.labelled_clouds import read_labelled_clouds
-        from pointcloud.classifier_files import new_transformer, save_classifier
-        from pointcloud.fitting import initial_state, load_fit, save_fit
-        from pointcloud.prediction import accuracy
 
-        fit_config, config = self._configs()
+        if not 0.0 < self.hold_out < 1.0:
+            raise UserError(f"--hold-out: expected above 0, below 1, found {self.hold_out}")
+        config = self._model_config()
+        self._fit_config(steps=1)  # options are refused before data are read
         set_threads(self.threads)
-        state_path = self.out.with_suffix(".state.safetensors")
         new_file(self.out, "--out")
-        if not self.resume and state_path.exists():
-            raise UserError(
-                f"{state_path}: expected no unfinished training of {self.out}, found one; go on"
-                " with --resume, or delete it"
-            )
-        if self.resume and not state_path.exists():
-            raise UserError(
-                f"--resume: expected an unfinished training in {state_path}, found none; leave"
-                " --resume out"
-            )
+        state_path = self.out.with_suffix(".state.safetensors")
+        _check_state(state_path, self.out, self.resume)
         console = Console(highlight=False, markup=False, soft_wrap=True)
-        train, held_out = read_labelled_clouds(self.data).split()
+        train, held_out = read_labelled_clouds(self.data).split(self.hold_out)
         say_data(console, train, held_out)
-        about = {"data": self.data.name, "classes": list(train.classes), "clouds": len(train)}
-        about |= {"transformer": asdict(config)}
-        model = new_transformer(config, len(train.classes), self.seed)
-        console.print(f"{sum(value.numel() for value in model.parameters()):,} parameters")
-        state = initial_state(model, fit_config)
-        if self.resume:
-            load_fit(state_path, state, fit_config, about)
-            console.print(f"resuming at step {state.step}")
+        training = Training(
+            self.out,
+            state_path,
+            config,
+            self._fit_config(self._steps(len(train))),
+            self._distil_config(),
+            self.teacher,
+            (train, held_out),
+            self.data.name,
+            self.save_every,
+            self.half,
+            console,
+        )
+        return training.run(self.resume)
 
-        def save(now: FitState) -> None:
-            save_fit(state_path, now, fit_config, about)
+    def _steps(self, clouds: int) -> int | None:
+        if self.epochs is None:
+            return self.steps
+        if self.epochs <= 0 or self.steps is not None or self.minutes is not None:
+            raise UserError("--epochs: expected above 0, and neither --steps nor --minutes")
+        return max(1, round(self.epochs * (clouds // min(self.batch, clouds))))
 
-        with StopRequest() as stop:
-            self._fit(state, train, fit_config, save, stop, console)
-            if stop:
-                save(state)
-                console.print(
-                    f"stopped at step {state.step}; the same command with --resume goes on"
-                )
-                return stop.code
-        found = accuracy(model, held_out)
-        written = {"data": self.data.name, "clouds": len(train), "steps": state.step}
-        written |= {"seconds": round(state.seconds, 1), "seed": self.seed}
-        written |= {"held_out": {"clouds": len(held_out), "accuracy": round(found.overall, 4)}}
-        save_classifier(self.out, model, train.classes, written)
-        state_path.unlink(missing_ok=True)
-        console.print(f"held out: {percent(found)}")
-        console.print(f"wrote {self.out}: {self.out.stat().st_size / 1e6:.2f} MB")
-        return 0
+    def _fit_config(self, steps: int | None) -> FitConfig:
+        from pointcloud.config import FitConfig
+        from pointcloud.recipes import RECIPES
 
-    def _configs(self) -> tuple[FitConfig, Any]:
-        from pointcloud.config import FitConfig, TransformerConfig
-
-        endless = self.minutes is None and self.steps is None
+        given = {
+            name: getattr(self, name)
+            for name in ("rate", "smoothing", "scale", "shift", "drop", "average", "gaussian_rate")
+            if getattr(self, name) is not None
+        }
+        minutes = None
+        if self.epochs is None and (steps is None or self.minutes is not None):
+            minutes = DEFAULT_MINUTES if self.minutes is None else self.minutes
+            steps = self.steps
         try:
             return FitConfig(
-                steps=self.steps,
-                minutes=DEFAULT_MINUTES if endless else self.minutes,
+                steps=steps,
+                minutes=minutes,
                 batch=self.batch,
-                rate=self.rate,
+                rotate=self.rotate,
+                gaussians=self.rule,
                 seed=self.seed,
-            ), TransformerConfig(self.points, self.centres, self.neighbours, self.backbone)
+                **{**RECIPES[self.model], **given},
+            )
         except ValueError as error:
             raise UserError(f"options: {error}") from None
 
-    def _fit(
-        self,
-        state: FitState,
-        train: Any,
-        config: FitConfig,
-        save: Any,
-        stop: Any,
-        console: Console,
-    ) -> None:
-        from app.progress import TrainProgress, describe_fit
-        from pointcloud.fitting import fit
+    def _distil_config(self) -> DistilConfig | None:
+        from pointcloud.distillation import DistilConfig
 
-        with TrainProgress(console, describe_fit, "starting") as progress:
+        if self.teacher is None:
+            return None
+        if "3dgpe" not in self.model:
+            raise UserError(
+                f"--teacher: expected --model 3dgpe or mamba3d-3dgpe to learn from it, found"
+                f" {self.model}"
+            )
+        if self.distil_steps < 1:
+            raise UserError(f"--distil-steps: expected 1 or more, found {self.distil_steps}")
+        return DistilConfig(steps=self.distil_steps, source=self.distil_source)
 
-            def report(step: int, values: dict[str, Any]) -> bool:
-                progress.update(step, values)
-                return not stop
+    def _model_config(self) -> ModelConfig:
+        from pointcloud.config import (
+            GaussianConfig,
+            GaussianNetConfig,
+            MambaConfig,
+            PointNetConfig,
+            TransformerConfig,
+        )
 
-            fit(state, train, config, report, save, self.save_every)
+        sizes: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in ("width", "depth", "centres", "neighbours")
+            if getattr(self, name) is not None
+        }
+        groups = {n: v for n, v in sizes.items() if n in ("centres", "neighbours")}
+        try:
+            gaussian = GaussianConfig(self.gaussians, self.shape, self.start)
+            if self.model == "transformer":
+                return TransformerConfig(self.points, **groups, backbone=self.backbone)
+            if self.model == "pointnet":
+                widths = (64, 128, self.width or 1024)
+                return PointNetConfig(self.points, widths, t_net=not self.no_t_net)
+            if self.model == "3dgpe":
+                t_net = not self.no_t_net
+                return GaussianNetConfig(self.points, self.width or 1024, t_net, encoder=gaussian)
+            whole = MambaConfig.small() if self.size == "small" else MambaConfig()
+            kind = "pointnet" if self.model == "mamba3d" else "gaussian"
+            own = {"points": self.points, "encoder": kind, "gaussian": gaussian}
+            return MambaConfig(**{**vars(whole), **own, **sizes})
+        except ValueError as error:
+            raise UserError(f"options: {error}") from None
+
+
+def _check_state(path: Path, out: Path, resume: bool) -> None:
+    if not resume and path.exists():
+        raise UserError(
+            f"{path}: expected no unfinished training of {out}, found one; go on with --resume, or"
+            " delete it"
+        )
+    if resume and not path.exists():
+        raise UserError(
+            f"--resume: expected an unfinished training in {path}, found none; leave --resume out"
+        )

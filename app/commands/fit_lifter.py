@@ -59,7 +59,8 @@ class Command:
 
         from app.classifiers import new_file, set_threads
         from app.interrupts import StopRequest
-        from lifting.fitting import initial_state, load_fit, new_lifter, save_fit
+        from backbones.training_state import load_training, save_training
+        from lifting.fitting import initial_state, new_lifter
         from lifting.lifter_files import save_lifter
 
         self._check_device()
@@ -83,11 +84,11 @@ class Command:
         count = sum(value.numel() for value in state.model.parameters())
         console.print(f"{count:,} parameters")
         if self.resume:
-            load_fit(state_path, state, self.fit, about)
+            load_training(state_path, state, self.fit, about)
             console.print(f"resuming at step {state.step}")
 
         def save(now: FitState) -> None:
-            save_fit(state_path, now, self.fit, about)
+            save_training(state_path, now, self.fit, about)
 
         with StopRequest() as stop:
             self._train(state, train, selection, save, stop, console)

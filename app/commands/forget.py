@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -97,7 +97,7 @@ class Command:
         console.print(f"wrote {out}: {size:,} bytes")
         if self.merged is not None:
             about = {**saved.about, "forgotten": list(self.classes)}
-            save_classifier(self.merged, forgotten.model, forgotten.classes, about)
+            save_classifier(self.merged, replace(forgotten, about=about))
             console.print(f"wrote {self.merged}: {self.merged.stat().st_size / 1e6:.2f} MB")
         return 0
 

@@ -3,11 +3,4 @@ its backward."""
 
 from __future__ import annotations
 
-import os
-
-from splatting.cpu import cache
-
-# Threads that wait by spinning slow a training threefold as soon as anything else runs, be it the
-# browser that shows it; OpenMP reads this when numba first loads it.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-cache.configure()
+import simd  # noqa: F401 (points numba at the cache before the first loop is decorated)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from splatting.cpu.lane_memory import load_part, store_part
-from splatting.cpu.lanes import COUNT, absolute, square_root, where
-from splatting.cpu.threads import guarded
+from simd.lane_memory import load_part, store_part
+from simd.lanes import COUNT, absolute, square_root, where
+from simd.threads import guarded
 
 f32 = np.float32
 

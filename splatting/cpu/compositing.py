@@ -14,19 +14,17 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from splatting.cpu import splat_columns as sc
-from splatting.cpu.falloff import coefficients, paint
-from splatting.cpu.lane_memory import (
-    PATCH,
+from simd.lane_memory import (
     load,
     scratch,
     spread_at,
     store,
-    store_rows,
-    store_rows_rgb,
 )
-from splatting.cpu.lanes import COUNT, bits, minimum, spread, trailing_zeros, where
-from splatting.cpu.threads import guarded
+from simd.lanes import COUNT, bits, minimum, spread, trailing_zeros, where
+from simd.threads import guarded
+from splatting.cpu import splat_columns as sc
+from splatting.cpu.falloff import coefficients, paint
+from splatting.cpu.patches import PATCH, store_rows, store_rows_rgb
 
 f32 = np.float32
 

@@ -10,6 +10,15 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from simd.lane_memory import (
+    load,
+    scratch,
+    spread_at,
+    store,
+    store_sums,
+)
+from simd.lanes import COUNT, absolute, minimum, spread, trailing_zeros, where
+from simd.threads import guarded
 from splatting.cpu import screen as s
 from splatting.cpu import splat_columns as sc
 from splatting.cpu.compositing import (
@@ -20,18 +29,7 @@ from splatting.cpu.compositing import (
     pixel_centres,
 )
 from splatting.cpu.falloff import coefficients, paint_and_slope
-from splatting.cpu.lane_memory import (
-    PATCH,
-    load,
-    load_rows,
-    load_rows_rgb,
-    scratch,
-    spread_at,
-    store,
-    store_sums,
-)
-from splatting.cpu.lanes import COUNT, absolute, minimum, spread, trailing_zeros, where
-from splatting.cpu.threads import guarded
+from splatting.cpu.patches import PATCH, load_rows, load_rows_rgb
 
 f32 = np.float32
 

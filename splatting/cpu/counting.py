@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from simd.lane_memory import load, scratch, spread_at, store
+from simd.lanes import COUNT, spread, trailing_zeros, where
+from simd.threads import guarded
 from splatting.cpu import splat_columns as sc
 from splatting.cpu.compositing import PIXEL_X, PIXEL_Y, corner, pixel_centres
-from splatting.cpu.lane_memory import load, scratch, spread_at, store
-from splatting.cpu.lanes import COUNT, spread, trailing_zeros, where
-from splatting.cpu.threads import guarded
 
 f32 = np.float32
 

@@ -12,9 +12,9 @@ import math
 import numpy as np
 from numba import njit, prange
 
+from simd.threads import guarded
 from splatting.cpu import screen_planes as sp
 from splatting.cpu.projection import NEAR
-from splatting.cpu.threads import guarded
 
 ROWS = 16
 """Rows of a band: each thread asks every ellipsoid whether it reaches its band."""

@@ -18,8 +18,8 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from splatting.cpu.lane_memory import spread_at
-from splatting.cpu.lanes import maximum, square_root, where
+from simd.lane_memory import spread_at
+from simd.lanes import maximum, square_root, where
 
 TINY = np.float32(1e-12)
 MOST_COEFFICIENTS = 20

@@ -12,14 +12,14 @@ import math
 import numpy as np
 from numba import njit, prange
 
+from simd.lane_functions import exponential, logarithm
+from simd.lane_memory import load_part, store_part
+from simd.lanes import COUNT
+from simd.threads import guarded
 from splatting.cpu import screen as s
 from splatting.cpu import screen_planes as sp
 from splatting.cpu import spherical_harmonics as sh
-from splatting.cpu.lane_functions import exponential, logarithm
-from splatting.cpu.lane_memory import load_part, store_part
-from splatting.cpu.lanes import COUNT
 from splatting.cpu.screen_planes import CHUNK, LOW_PASS_PX2
-from splatting.cpu.threads import guarded
 from splatting.cpu.tiles import tile_range
 from splatting.splats import SH_C0
 

@@ -7,12 +7,12 @@ import math
 import numpy as np
 from numba import njit, prange
 
+from simd.threads import guarded
 from splatting.cpu import screen as s
 from splatting.cpu import screen_planes as sp
 from splatting.cpu import spherical_harmonics as sh
 from splatting.cpu.compositing_backward import moments_to_gradients
 from splatting.cpu.screen_planes import CHUNK, LOW_PASS_PX2
-from splatting.cpu.threads import guarded
 from splatting.splats import SH_C0
 
 f32 = np.float32

@@ -7,10 +7,10 @@ import math
 import numpy as np
 from numba import njit, prange
 
+from simd.threads import guarded
 from splatting.cpu import screen as s
 from splatting.cpu.compositing_backward import moments_to_gradients
 from splatting.cpu.projection import cut_off
-from splatting.cpu.threads import guarded
 
 
 @guarded

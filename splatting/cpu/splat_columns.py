@@ -11,10 +11,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from simd.lane_memory import load, store
+from simd.lanes import COUNT, bits, maximum, minimum
 from splatting.cpu import screen as s
 from splatting.cpu.falloff import MOST_COEFFICIENTS
-from splatting.cpu.lane_memory import PATCH, load, store
-from splatting.cpu.lanes import COUNT, bits, maximum, minimum
+from splatting.cpu.patches import PATCH
 
 f32 = np.float32
 

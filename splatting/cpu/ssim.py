@@ -15,8 +15,8 @@ from jaxtyping import Float32
 from numba import njit, prange
 from numba.extending import overload
 
-from splatting.cpu.lane_memory import load, load_part, spread_at, store, store_part, store_sums
-from splatting.cpu.lanes import (
+from simd.lane_memory import load, load_part, spread_at, store, store_part, store_sums
+from simd.lanes import (
     COUNT,
     FLAGS,
     absolute,
@@ -28,7 +28,7 @@ from splatting.cpu.lanes import (
     spread,
     where,
 )
-from splatting.cpu.threads import guarded
+from simd.threads import guarded
 
 f32 = np.float32
 

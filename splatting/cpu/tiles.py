@@ -12,8 +12,8 @@ import math
 import numpy as np
 from numba import njit, prange
 
+from simd.threads import guarded
 from splatting.cpu import screen as s
-from splatting.cpu.threads import guarded
 
 CHUNKS = 16
 _DIGIT_BITS = 11

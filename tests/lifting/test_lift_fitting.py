@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from backbones.config import BackboneConfig
+from backbones.training_state import load_training, save_training
 from data.errors import UserError
 from lifting.clips import RigClips
 from lifting.config import LifterConfig, LiftFitConfig
-from lifting.fitting import FitState, fit, initial_state, load_fit, new_lifter, save_fit
+from lifting.fitting import FitState, fit, initial_state, new_lifter
 from lifting.motions import random_motion
 from lifting.muon import orthogonal
 from lifting.random_rigs import random_rig
@@ -37,9 +38,9 @@ def test_a_training_that_is_cut_goes_on_as_if_it_had_not_been(optimiser, tmp_pat
     config = replace(CONFIG, optimiser=optimiser)
     whole = trained(config, 6)
     half = trained(config, 3)
-    save_fit(tmp_path / "s.safetensors", half, config, {"data": "x"})
+    save_training(tmp_path / "s.safetensors", half, config, {"data": "x"})
     again = initial_state(new_lifter(SMALL, 5), config)
-    load_fit(tmp_path / "s.safetensors", again, replace(config, steps=6), {"data": "x"})
+    load_training(tmp_path / "s.safetensors", again, replace(config, steps=6), {"data": "x"})
     assert again.step == 3
     trained(config, 6, again)
     for name, value in whole.model.state_dict().items():
@@ -50,14 +51,14 @@ def test_a_training_that_is_cut_goes_on_as_if_it_had_not_been(optimiser, tmp_pat
 def test_a_state_of_another_training_is_refused(tmp_path) -> None:
     state = trained(CONFIG, 1)
     path = tmp_path / "s.safetensors"
-    save_fit(path, state, CONFIG, {"data": "x"})
+    save_training(path, state, CONFIG, {"data": "x"})
     with pytest.raises(UserError, match="data y"):
-        load_fit(path, state, CONFIG, {"data": "y"})
+        load_training(path, state, CONFIG, {"data": "y"})
     with pytest.raises(UserError, match="seed 1"):
-        load_fit(path, state, replace(CONFIG, seed=1), {"data": "x"})
+        load_training(path, state, replace(CONFIG, seed=1), {"data": "x"})
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(UserError, match="safetensors"):
-        load_fit(path, state, CONFIG, {"data": "x"})
+        load_training(path, state, CONFIG, {"data": "x"})
 
 
 def test_reports_and_saves_come_as_asked_for() -> None:

@@ -11,7 +11,7 @@ from backbones.config import BackboneConfig
 from backbones.unlearning import UnlearningConfig
 from data.errors import UserError
 from pointcloud import adapting
-from pointcloud.classifier_files import SavedClassifier, load_classifier, new_transformer
+from pointcloud.classifier_files import SavedClassifier, load_classifier, new_model
 from pointcloud.classifier_files import save_classifier as save
 from pointcloud.config import FitConfig, TransformerConfig
 from pointcloud.fitting import fit, initial_state
@@ -27,10 +27,10 @@ ADAPTER = AdapterConfig("sine-lora", 2, 4.0, 50.0)
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     config = FitConfig(steps=80, batch=12, rate=5e-3)
-    state = initial_state(new_transformer(SMALL, 3, seed=1), config)
+    state = initial_state(new_model(SMALL, 3, seed=1), config)
     fit(state, OLD, config)
     path = tmp_path_factory.mktemp("base") / "base.safetensors"
-    save(path, state.model, OLD.classes, {})
+    save(path, SavedClassifier(state.model, OLD.classes))
     return path
 
 
@@ -75,7 +75,7 @@ def test_training_leaves_the_base_alone(base) -> None:
 def test_an_adapter_of_another_base_is_refused(base, tmp_path) -> None:
     adaptation, _ = adapting.begin(load_classifier(base), NEW, ADAPTER)
     adaptation.save(tmp_path / "a.safetensors")
-    other = SavedClassifier(new_transformer(SMALL, 3, seed=2), OLD.classes, {})
+    other = SavedClassifier(new_model(SMALL, 3, seed=2), OLD.classes, {})
     with pytest.raises(UserError, match="expected the base it was trained on"):
         adapting.load_adapted(other, tmp_path / "a.safetensors")
 

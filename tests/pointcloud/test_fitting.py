@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from backbones.config import BackboneConfig
+from backbones.training_state import load_training, save_training
 from data.errors import UserError
 from pointcloud.batches import batch_of_step, rows_of_step
-from pointcloud.classifier_files import new_transformer
+from pointcloud.classifier_files import new_model
 from pointcloud.config import FitConfig, TransformerConfig
-from pointcloud.fitting import fit, initial_state, load_fit, rate_factor, save_fit
+from pointcloud.fitting import fit, initial_state, rate_factor
 from pointcloud.prediction import accuracy
 from tests.pointcloud.solids import made_clouds
 
@@ -20,7 +21,7 @@ DATA = made_clouds(("ball", "box", "rod"), 12)
 
 
 def started(config: FitConfig):
-    return initial_state(new_transformer(SMALL, 3, seed=1), config)
+    return initial_state(new_model(SMALL, 3, seed=1), config)
 
 
 def test_an_epoch_sees_every_row_once_and_the_next_in_another_order() -> None:
@@ -65,9 +66,9 @@ def test_stopped_and_resumed_is_bit_for_bit_the_same(tmp_path) -> None:
     cut = started(config)
     fit(cut, DATA, config, lambda step, _: step < 5)
     assert cut.step == 5
-    save_fit(tmp_path / "s", cut, config, {"data": "solids"})
+    save_training(tmp_path / "s", cut, config, {"data": "solids"})
     resumed = started(config)
-    load_fit(tmp_path / "s", resumed, config, {"data": "solids"})
+    load_training(tmp_path / "s", resumed, config, {"data": "solids"})
     fit(resumed, DATA, config)
     assert resumed.step == 8
     for name, value in whole.model.state_dict().items():
@@ -84,17 +85,17 @@ def test_the_state_is_saved_at_times_of_training() -> None:
 
 def test_a_state_of_another_training_is_refused(tmp_path) -> None:
     config = FitConfig(steps=4, batch=6)
-    save_fit(tmp_path / "s", started(config), config, {"data": "solids"})
+    save_training(tmp_path / "s", started(config), config, {"data": "solids"})
     longer = FitConfig(steps=9, batch=6)
-    load_fit(tmp_path / "s", started(longer), longer, {"data": "solids"})
+    load_training(tmp_path / "s", started(longer), longer, {"data": "solids"})
     other = FitConfig(steps=4, batch=7)
     with pytest.raises(UserError, match="expected a training with batch 7, found one with 6"):
-        load_fit(tmp_path / "s", started(other), other, {"data": "solids"})
+        load_training(tmp_path / "s", started(other), other, {"data": "solids"})
     with pytest.raises(UserError, match="expected a training with data cubes"):
-        load_fit(tmp_path / "s", started(config), config, {"data": "cubes"})
+        load_training(tmp_path / "s", started(config), config, {"data": "cubes"})
     (tmp_path / "s").write_bytes(b"nothing")
     with pytest.raises(UserError, match="expected a safetensors file"):
-        load_fit(tmp_path / "s", started(config), config, {"data": "solids"})
+        load_training(tmp_path / "s", started(config), config, {"data": "solids"})
 
 
 def test_the_rate_rises_in_a_line_and_falls_as_a_cosine() -> None:

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from backbones.config import BackboneConfig
-from pointcloud.classifier_files import load_classifier, new_transformer, save_classifier
+from pointcloud.classifier_files import (
+    SavedClassifier,
+    load_classifier,
+    new_model,
+    save_classifier,
+)
 from pointcloud.config import TransformerConfig
 from pointcloud.grouping import group, normalised
 from pointcloud.prediction import scores
@@ -21,7 +26,7 @@ SMALL = TransformerConfig(
 
 
 def model(config: TransformerConfig = SMALL, classes: int = 3):
-    return new_transformer(config, classes, seed=1).eval()
+    return new_model(config, classes, seed=1).eval()
 
 
 def test_an_answer_does_not_depend_on_the_rest_of_the_batch() -> None:
@@ -89,7 +94,7 @@ def test_a_file_gives_back_model_classes_and_options(tmp_path) -> None:
     config = TransformerConfig(100, 12, 6, BackboneConfig(width=24, activation="sinc"))
     network = model(config)
     path = tmp_path / "a.safetensors"
-    save_classifier(path, network, ("a", "b", "c"), {"steps": 3})
+    save_classifier(path, SavedClassifier(network, ("a", "b", "c"), {"steps": 3}))
     found = load_classifier(path)
     assert (found.classes, found.about, found.model.config) == (
         ("a", "b", "c"),

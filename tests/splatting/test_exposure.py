@@ -11,9 +11,9 @@ import pytest
 
 import data
 from data.scene import View
+from simd.threads import set_threads
 from splatting import metrics
 from splatting.config import TrainConfig
-from splatting.cpu.threads import set_threads
 from splatting.exposure import Exposure
 from splatting.training import train
 from splatting.training_state import initial_state, pack, unpack

@@ -7,8 +7,8 @@ import pytest
 from numba import njit
 from numpy.polynomial import Polynomial
 
+from simd.lane_memory import load, store
 from splatting.cpu.falloff import coefficients, paint, paint_and_slope
-from splatting.cpu.lane_memory import load, store
 
 STRIDE = 3
 

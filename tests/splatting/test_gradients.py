@@ -16,9 +16,9 @@ import torch
 from own_kernel import EVERY
 
 from data.camera import Camera
+from simd.threads import set_threads
 from splatting import kernels, reference
 from splatting.cpu import pipeline
-from splatting.cpu.threads import set_threads
 from splatting.splats import PARAMETERS, Splats
 
 WIDTH, HEIGHT = 90, 70

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from simd.threads import set_threads
 from splatting.cpu.ssim import SsimWorkspace, l1_dssim
-from splatting.cpu.threads import set_threads
 
 
 def pair(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from data.camera import Camera
+from simd.threads import set_threads
 from splatting import kernels
 from splatting.cpu import pipeline
 from splatting.cpu import screen as s
-from splatting.cpu.threads import set_threads
 from splatting.splats import Splats
 
 WIDTH, HEIGHT = 90, 70

@@ -14,6 +14,9 @@ from pathlib import Path
 
 from data import user_cache
 
+COMPILED = ("simd", "splatting/cpu", "pointcloud/cpu")
+"""Folders of compiled loops."""
+
 
 def folder() -> Path:
     """The folder of compiled code: `NUMBA_CACHE_DIR` if set, else the user's cache folder."""
@@ -25,9 +28,10 @@ def folder() -> Path:
 def _sources() -> str:
     """A digest of the compiled files: numba looks at the file of a loop alone, not at those whose
     functions it inlines."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
+    digest, root = hashlib.sha256(), Path(__file__).parents[1]
+    for place in COMPILED:
+        for path in sorted((root / place).glob("*.py")):
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numba import njit
 
-from splatting.cpu import lane_functions as functions
-from splatting.cpu import lane_memory as memory
-from splatting.cpu import lanes
+from simd import lane_functions as functions
+from simd import lane_memory as memory
+from simd import lanes
 
 f32 = np.float32
 
@@ -33,12 +33,6 @@ def arithmetic(array, out):
         memory.store(out, 16 * k, results[k])
     memory.store_sums(out, 192, (a, b, a * b))
     return lanes.bits(a > b), lanes.trailing_zeros(np.int64(40))
-
-
-def patches(image, plane, out_image, out_plane):
-    red, green, blue = memory.load_rows_rgb(image, 9, 30)
-    memory.store_rows_rgb(out_image, 9, 30, blue, red, green)
-    memory.store_rows(out_plane, 3, 10, memory.load_rows(plane, 2, 10))
 
 
 @pytest.fixture
@@ -80,20 +74,6 @@ def _tuple_of(count: int):
 _tuples = {count: _tuple_of(count) for count in (1, 2, 5, 12, 16)}
 
 
-def test_patches_of_images() -> None:
-    image = np.arange(300, dtype=f32)
-    plane = np.arange(100, dtype=f32)
-    found = [np.zeros_like(image), np.zeros_like(plane)]
-    njit(patches)(image, plane, *found)
-    plain = [np.zeros_like(image), np.zeros_like(plane)]
-    patches(image, plane, *plain)
-    for one, other in zip(found, plain, strict=True):
-        np.testing.assert_array_equal(one, other)
-    x, y = 3, 0
-    pixel = image.reshape(10, 10, 3)[y, x]
-    np.testing.assert_array_equal(found[0].reshape(10, 10, 3)[y, x], [pixel[2], pixel[0], pixel[1]])
-
-
 def test_nan_is_never_smaller_nor_larger() -> None:
     @njit
     def compare(array):
@@ -132,3 +112,18 @@ def test_exp_beyond_float32_stays_a_number() -> None:
     exps, logs = np.empty_like(x), np.empty_like(x)
     both(x, exps, logs)
     assert (exps[:8] < 2e-38).all() and (exps[8:] > 1e38).all() and np.isfinite(exps).all()
+
+
+def test_powers_of_two_below_one() -> None:
+    @njit
+    def powers(x, out):
+        for i in range(0, len(x), 16):
+            memory.store(out, i, functions.power_of_two_below_one(memory.load(x, i)))
+
+    x = np.linspace(-125, 0, 16 * 5000).astype(f32)
+    out = np.empty_like(x)
+    powers(x, out)
+    np.testing.assert_allclose(out, np.exp2(x.astype(np.float64)), rtol=4e-7)
+    far = np.full(16, -1e9, f32)
+    powers(far, far)
+    assert (far < 2e-38).all()

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import njit
 from numba.extending import overload
 
-from splatting.cpu.lanes import (
+from simd.lanes import (
     COUNT,
     VECTOR,
     intrinsic,
@@ -33,6 +33,9 @@ _LOWEST, _HIGHEST = f32(-87.0), f32(88.0)
 _ROOT_HALF = f32(math.sqrt(0.5))
 _FACTORIALS = tuple(f32(1 / math.factorial(k)) for k in range(8))
 E0, E1, E2, E3, E4, E5, E6, E7 = _FACTORIALS
+R0, R1, R2 = f32(1.00000007165), f32(0.693146967085), f32(0.240221197223)
+R3, R4, R5 = f32(0.055507132041), f32(0.009675541626), f32(0.00132764975)
+"""Of 2^r on -1/2..1/2, by linear programming on its relative error."""
 
 
 def nearest(a):
@@ -121,6 +124,17 @@ def exponential(x):
     r = (x - whole * _LN2_HIGH) - whole * _LN2_LOW
     value = (((r * E7 + E6) * r + E5) * r + E4) * r + E3
     return (((value * r + E2) * r + E1) * r + E0) * power_of_two(whole)
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def power_of_two_below_one(x):
+    """2^x of x <= 0: a whole power times the minimax polynomial of the rest, within +- 1/2, whose
+    relative error is 7.5e-8."""
+    x = maximum(x, f32(-126))
+    whole = nearest(x)
+    r = x - whole
+    value = ((r * R5 + R4) * r + R3) * r + R2
+    return ((value * r + R1) * r + R0) * power_of_two(whole)
 
 
 @njit(error_model="numpy", nogil=True, cache=True)

@@ -1,4 +1,4 @@
-"""Lanes from memory and back: runs of sixteen numbers, patches of 4x4 pixels, sums across lanes."""
+"""Lanes from memory and back: runs of sixteen numbers, sums across lanes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from numba import njit
 from numba.core import cgutils, types
 from numba.extending import overload
 
-from splatting.cpu.lanes import COUNT, FLOAT, VECTOR, below, intrinsic, lanes, shuffle
+from simd.lanes import COUNT, FLOAT, VECTOR, below, intrinsic, lanes, shuffle
 
-PATCH = 4
-"""Pixels along a side of a patch: one lane a pixel, row by row."""
 _CACHE_LINE = 64
 
 
@@ -45,31 +43,6 @@ def spread_at(array, place):
     return array[place]
 
 
-def load_rows(array, place, stride):
-    """A patch of an image `(h, w)`, flat: four numbers from `place`, and every `stride` on."""
-    return np.concatenate([array[place + k * stride :][:PATCH] for k in range(PATCH)])
-
-
-def store_rows(array, place, stride, value):
-    """Write a patch of an image `(h, w)`, flat."""
-    for k in range(PATCH):
-        array[place + k * stride :][:PATCH] = value[PATCH * k : PATCH * (k + 1)]
-
-
-def load_rows_rgb(array, place, stride):
-    """Three lanes, red, green and blue, from an image `(h, w, 3)`, flat."""
-    rows = np.concatenate([array[place + k * stride :][: 3 * PATCH] for k in range(PATCH)])
-    return rows[0::3], rows[1::3], rows[2::3]
-
-
-def store_rows_rgb(array, place, stride, red, green, blue):
-    """Write a patch of an image `(h, w, 3)`, flat."""
-    mixed = np.column_stack([red, green, blue]).ravel()
-    for k in range(PATCH):
-        row = slice(3 * PATCH * k, 3 * PATCH * (k + 1))
-        array[place + k * stride :][: 3 * PATCH] = mixed[row]
-
-
 def store_sums(array, place, values):
     """The sum over lanes of each of the tuple `values` (at most 16) to `array[place], ...`."""
     array[place : place + len(values)] = [np.sum(v) for v in values]
@@ -83,28 +56,18 @@ def scratch(size):
     return room[first : first + size]
 
 
-def _address(context: Any, builder: Any, kind: Any, array: Any, place: Any, count: int) -> Any:
+def address_of(context: Any, builder: Any, kind: Any, array: Any, place: Any, count: int) -> Any:
+    """Where `array[place]` lies, as the address of a vector of `count` numbers."""
     data = context.make_array(kind)(context, builder, array).data
     vector = ir.PointerType(ir.VectorType(FLOAT, count))
     return builder.bitcast(builder.gep(data, [place], inbounds=True), vector)
-
-
-def _rows(context: Any, builder: Any, signature: Any, given: Any, count: int) -> list[Any]:
-    """Addresses of the four runs of `count` numbers of a patch."""
-    place = context.cast(builder, given[1], signature.args[1], types.intp)
-    stride = context.cast(builder, given[2], signature.args[2], types.intp)
-    addresses = []
-    for _ in range(PATCH):
-        addresses.append(_address(context, builder, signature.args[0], given[0], place, count))
-        place = builder.add(place, stride)
-    return addresses
 
 
 @intrinsic
 def _load(typing, array, place):
     def code(context, builder, signature, given):
         at = context.cast(builder, given[1], place, types.intp)
-        return builder.load(_address(context, builder, array, given[0], at, COUNT), align=4)
+        return builder.load(address_of(context, builder, array, given[0], at, COUNT), align=4)
 
     return lanes(array, place), code
 
@@ -126,7 +89,7 @@ _ALIGNED = ir.Constant(ir.IntType(32), 4)
 @intrinsic
 def _load_part(typing, array, place, count):
     def code(context, builder, signature, given):
-        address = _address(context, builder, array, given[0], given[1], COUNT)
+        address = address_of(context, builder, array, given[0], given[1], COUNT)
         zeros = ir.Constant(VECTOR, [0.0] * COUNT)
         return _masked(
             builder, "load", [address, _ALIGNED, below(builder, given[2]), zeros], VECTOR
@@ -143,7 +106,7 @@ def _load_part_overload(array, place, count):
 @intrinsic
 def _store_part(typing, array, place, count, value):
     def code(context, builder, signature, given):
-        address = _address(context, builder, array, given[0], given[1], COUNT)
+        address = address_of(context, builder, array, given[0], given[1], COUNT)
         arguments = [given[3], address, _ALIGNED, below(builder, given[2])]
         _masked(builder, "store", arguments, ir.VoidType())
         return context.get_dummy_value()
@@ -163,7 +126,7 @@ def _spread_at(typing, array, place):
     # numba's own indexing asks whether the place is negative, and keeps a register for each answer
     def code(context, builder, signature, given):
         at = context.cast(builder, given[1], place, types.intp)
-        number = builder.load(_address(context, builder, array, given[0], at, 1), align=4)
+        number = builder.load(address_of(context, builder, array, given[0], at, 1), align=4)
         return shuffle(builder, number, number, [0] * COUNT)
 
     return lanes(array, place), code
@@ -178,7 +141,7 @@ def _spread_at_overload(array, place):
 def _store(typing, array, place, value):
     def code(context, builder, signature, given):
         at = context.cast(builder, given[1], place, types.intp)
-        builder.store(given[2], _address(context, builder, array, given[0], at, COUNT), align=4)
+        builder.store(given[2], address_of(context, builder, array, given[0], at, COUNT), align=4)
         return context.get_dummy_value()
 
     return types.none(array, place, lanes), code
@@ -187,80 +150,6 @@ def _store(typing, array, place, value):
 @overload(store)
 def _store_overload(array, place, value):
     return lambda array, place, value: _store(array, place, value)
-
-
-@intrinsic
-def _load_rows(typing, array, place, stride):
-    def code(context, builder, signature, given):
-        rows = [builder.load(p, align=4) for p in _rows(context, builder, signature, given, PATCH)]
-        upper = shuffle(builder, rows[0], rows[1], list(range(8)))
-        lower = shuffle(builder, rows[2], rows[3], list(range(8)))
-        return shuffle(builder, upper, lower, list(range(COUNT)))
-
-    return lanes(array, place, stride), code
-
-
-@overload(load_rows)
-def _load_rows_overload(array, place, stride):
-    return lambda array, place, stride: _load_rows(array, place, stride)
-
-
-@intrinsic
-def _store_rows(typing, array, place, stride, value):
-    def code(context, builder, signature, given):
-        for k, address in enumerate(_rows(context, builder, signature, given, PATCH)):
-            row = list(range(PATCH * k, PATCH * (k + 1)))
-            builder.store(shuffle(builder, given[3], given[3], row), address, align=4)
-        return context.get_dummy_value()
-
-    return types.none(array, place, stride, lanes), code
-
-
-@overload(store_rows)
-def _store_rows_overload(array, place, stride, value):
-    return lambda array, place, stride, value: _store_rows(array, place, stride, value)
-
-
-@intrinsic
-def _load_rows_rgb(typing, array, place, stride):
-    def code(context, builder, signature, given):
-        width = 3 * PATCH
-        rows = [builder.load(p, align=4) for p in _rows(context, builder, signature, given, width)]
-        upper = shuffle(builder, rows[0], rows[1], list(range(2 * width)))
-        lower = shuffle(builder, rows[2], rows[3], list(range(2 * width)))
-        planes = [
-            shuffle(builder, upper, lower, list(range(channel, 4 * width, 3)))
-            for channel in range(3)
-        ]
-        return context.make_tuple(builder, signature.return_type, planes)
-
-    return types.UniTuple(lanes, 3)(array, place, stride), code
-
-
-@overload(load_rows_rgb)
-def _load_rows_rgb_overload(array, place, stride):
-    return lambda array, place, stride: _load_rows_rgb(array, place, stride)
-
-
-@intrinsic
-def _store_rows_rgb(typing, array, place, stride, red, green, blue):
-    def code(context, builder, signature, given):
-        both = shuffle(builder, given[3], given[4], list(range(2 * COUNT)))
-        third = shuffle(builder, given[5], given[5], list(range(2 * COUNT)))
-        for k, address in enumerate(_rows(context, builder, signature, given, 3 * PATCH)):
-            pixels = range(PATCH * k, PATCH * (k + 1))
-            row = [p + COUNT * channel for p in pixels for channel in range(3)]
-            builder.store(shuffle(builder, both, third, row), address, align=4)
-        return context.get_dummy_value()
-
-    return types.none(array, place, stride, lanes, lanes, lanes), code
-
-
-@overload(store_rows_rgb)
-def _store_rows_rgb_overload(array, place, stride, red, green, blue):
-    return lambda array, place, stride, red, green, blue: _store_rows_rgb(
-        array, place, stride, red, green, blue
-    )
 
 
 @intrinsic
@@ -293,7 +182,7 @@ def _store_sums(typing, array, place, values):
             run = 1 << ((count - first).bit_length() - 1)
             here = builder.add(at, ir.Constant(at.type, first))
             part = shuffle(builder, left[0], left[0], list(range(first, first + run)))
-            builder.store(part, _address(context, builder, array, given[0], here, run), align=4)
+            builder.store(part, address_of(context, builder, array, given[0], here, run), align=4)
             first += run
         return context.get_dummy_value()
 

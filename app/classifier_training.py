@@ -1,0 +1,205 @@
+"""A classifier's training from its first lesson to its file, in stages that can be continued."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.classifiers import percent
+from app.interrupts import StopRequest
+from app.progress import TrainProgress, describe_fit
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from data.labelled_clouds import LabelledClouds
+    from pointcloud.config import FitConfig, ModelConfig
+    from pointcloud.distillation import DistilConfig
+    from pointcloud.fitting import FitState
+
+_LABELS = "labels"
+"""The stage that every training ends with."""
+_MOST_SEEN = 2000
+"""Training clouds that say what is familiar."""
+
+
+@dataclass(eq=False)
+class Training:
+    """What `darb3d fit classifier` does once its options are read."""
+
+    out: Path
+    state_path: Path
+    config: ModelConfig
+    fit: FitConfig
+    distil: DistilConfig | None
+    teacher: str | None
+    data: tuple[LabelledClouds, LabelledClouds]
+    """To train on, and held out."""
+    data_name: str
+    save_every_s: float
+    half: bool
+    console: Console
+    spent: FitState | None = None
+    """The last stage, when it is done."""
+
+    def run(self, resume: bool) -> int:
+        """Train, score, write; returns the exit code."""
+        from backbones.training_state import read_about
+        from pointcloud.classifier_files import new_model
+
+        train, _ = self.data
+        model = new_model(self.config, len(train.classes), self.fit.seed)
+        self.console.print(f"{sum(value.numel() for value in model.parameters()):,} parameters")
+        teacher = self._teacher(model) if self.teacher is not None else None
+        names = [] if teacher is None else [lesson.name for lesson in self._lessons(model, teacher)]
+        names.append(_LABELS)
+        at = str(read_about(self.state_path).get("stage")) if resume else names[0]
+        if at not in names:  # another kind of training: the first stage's check says which
+            at = names[0]
+        for name in names[names.index(at) :]:
+            code = self._stage(name, model, teacher, resume)
+            if code:
+                return code
+            resume = False
+        return self._finish(model)
+
+    def _stage(self, name: str, model: Any, teacher: Any, resume: bool) -> int:
+        """Train one stage; 0, or the exit code of whoever stopped it."""
+        from backbones.training_state import load_training, save_training
+        from pointcloud import distillation
+        from pointcloud.fitting import classifying, descend, initial_state
+
+        train, _ = self.data
+        config = self.fit
+        if name == _LABELS:
+            model.requires_grad_(True)
+            if teacher is not None:
+                distillation.inherit(model, teacher)
+            elif not resume:
+                start_gaussians(model, train)
+            aim = classifying(model, train, config)
+        else:
+            assert self.distil is not None
+            config = distillation.fit_config(self.distil, self.fit)
+            lesson = next(x for x in self._lessons(model, teacher) if x.name == name)
+            distillation.begin(lesson, model, solve=not resume)
+            aim = lesson.aim
+            self.console.print(f"learning from the teacher: {name}")
+        state, about = initial_state(model, config), {**self._about(), "stage": name}
+        if resume:
+            load_training(self.state_path, state, config, about)
+            self.console.print(f"resuming at step {state.step}")
+
+        def save(now: FitState) -> None:
+            save_training(self.state_path, now, config, about)
+
+        with StopRequest() as stop:
+            with TrainProgress(self.console, describe_fit, "starting") as progress:
+
+                def report(step: int, values: dict[str, Any]) -> bool:
+                    progress.update(step, values)
+                    return not stop
+
+                descend(state, aim, config, report, save, self.save_every_s)
+            if stop:
+                save(state)
+                self.console.print(
+                    f"stopped at step {state.step}; the same command with --resume goes on"
+                )
+                return stop.code
+        state.finish()
+        self.spent = state
+        return 0
+
+    def _finish(self, model: Any) -> int:
+        """Calibrate on what was held out, and write."""
+        import numpy as np
+
+        from pointcloud import calibration
+        from pointcloud.accuracy import accuracy_of
+        from pointcloud.classifier_files import SavedClassifier, save_classifier
+        from pointcloud.prediction import features, scores
+
+        assert self.spent is not None
+        train, held_out = self.data
+        self.console.print("scoring the held-out clouds")
+        given = scores(model, held_out.clouds)
+        found = accuracy_of(given, held_out)
+        temperature = calibration.fitted_temperature(given, held_out.labels)
+        rows = np.random.default_rng(self.fit.seed).permutation(len(train))[:_MOST_SEEN]
+        seen = train.take(rows)
+        familiarity = calibration.fitted_familiarity(
+            features(model, seen.clouds).numpy(),
+            seen.labels,
+            features(model, held_out.clouds).numpy(),
+            len(train.classes),
+        )
+        error = calibration.calibration_error(
+            calibration.probabilities(given, temperature), held_out.labels
+        )
+        written = {
+            "data": self.data_name,
+            "clouds": len(train),
+            "steps": self.spent.step,
+            "seconds": round(self.spent.seconds, 1),
+            "epochs": round(self.spent.step * self.fit.batch / len(train), 1),
+            "seed": self.fit.seed,
+            "recipe": asdict(self.fit),
+            "held_out": {
+                "clouds": len(held_out),
+                "accuracy": round(found.overall, 4),
+                "mean_class": round(found.mean_class, 4),
+                "calibration_error": round(error, 4),
+            },
+        }
+        if self.distil is not None:
+            written["distilled"] = {"teacher": self.teacher, **asdict(self.distil)}
+        saved = SavedClassifier(model, train.classes, written, temperature, familiarity)
+        save_classifier(self.out, saved, self.half)
+        self.state_path.unlink(missing_ok=True)
+        self.console.print(f"held out: {percent(found)}")
+        self.console.print(f"wrote {self.out}: {self.out.stat().st_size / 1e6:.2f} MB")
+        return 0
+
+    def _teacher(self, model: Any) -> Any:
+        from pointcloud.classifier_files import load_classifier
+        from pointcloud.distillation import check_teacher
+        from pointcloud.package_weights import weights_file
+
+        assert self.teacher is not None
+        path = weights_file(self.teacher, "--teacher")
+        saved = load_classifier(path)
+        check_teacher(saved, self.data[0].classes, model, f"--teacher {path}")
+        return saved.model
+
+    def _lessons(self, model: Any, teacher: Any) -> list[Any]:
+        from pointcloud.distillation import lessons
+
+        assert self.distil is not None
+        return lessons(model, teacher, self.data[0], self.distil, self.fit)
+
+    def _about(self) -> dict[str, Any]:
+        """What must be the same when a training goes on."""
+        train, _ = self.data
+        about = {"data": self.data_name, "classes": list(train.classes), "clouds": len(train)}
+        about |= {"model": type(self.config).__name__, "options": asdict(self.config)}
+        teacher = None if self.distil is None else {"file": self.teacher, **asdict(self.distil)}
+        return about | {"teacher": teacher}
+
+
+def start_gaussians(model: Any, data: LabelledClouds) -> None:
+    """Put Gaussians that begin where points are (k-means) there."""
+    import torch
+
+    from pointcloud.gaussian_encoder import GaussianEncoder
+    from pointcloud.grouping import GROUP_SCALE
+
+    encoders = [one for one in model.modules() if isinstance(one, GaussianEncoder)]
+    if not any(one.config.start == "k-means" for one in encoders):
+        return
+    inputs = model.prepare(data.clouds[:64])
+    xyz = (inputs[0] if len(inputs) == 1 else GROUP_SCALE * inputs[1]).reshape(-1, 3)
+    few = xyz[torch.randperm(len(xyz), generator=torch.Generator().manual_seed(0))[:8192]]
+    for one in encoders:
+        one.start_at(few)

@@ -1,0 +1,80 @@
+"""The scan of Mamba3D in two directions (arXiv 2404.14966, section 3.4), as its public code has it.
+
+The second direction is one of channels, not of time: it reads input and gate in reverse order, so
+that they change places, with a convolution and a state of its own; its result is reversed back and
+added.
+"""
+
+from __future__ import annotations
+
+from math import log
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pointcloud.config import MambaConfig
+from pointcloud.selective_scan import selective_scan
+
+_SHORTEST, _LONGEST = 1e-3, 1e-1
+"""Step sizes that a scan begins with lie between these, evenly in their logarithm."""
+
+
+class BidirectionalScan(nn.Module):
+    """Tokens in, tokens out; an answer at t depends on tokens up to t alone."""
+
+    def __init__(self, config: MambaConfig) -> None:
+        super().__init__()
+        self.enter = nn.Linear(config.width, 2 * config.inner, bias=False)
+        self.forwards = Direction(config)
+        self.backwards = Direction(config)
+        self.leave = nn.Linear(config.inner, config.width, bias=False)
+
+    def forward(self, tokens: Float[Tensor, "b t w"]) -> Float[Tensor, "b t w"]:
+        both = self.enter(tokens)
+        ahead = self.forwards(*both.chunk(2, -1))
+        back = self.backwards(*both.flip(-1).chunk(2, -1)).flip(-1)
+        return self.leave(ahead + back)
+
+
+class Direction(nn.Module):
+    """One Mamba: convolution, coefficients, scan, gate."""
+
+    def __init__(self, config: MambaConfig) -> None:
+        super().__init__()
+        inner, self.rank, self.state = config.inner, config.rank, config.state
+        self.conv_weight = nn.Parameter(torch.empty(config.taps, inner))
+        self.conv_bias = nn.Parameter(torch.empty(inner))
+        bound = config.taps**-0.5
+        nn.init.uniform_(self.conv_weight, -bound, bound)
+        nn.init.uniform_(self.conv_bias, -bound, bound)
+        self.coefficients = nn.Linear(inner, config.rank + 2 * config.state, bias=False)
+        self.step = nn.Linear(config.rank, inner)
+        nn.init.uniform_(self.step.weight, -(config.rank**-0.5), config.rank**-0.5)
+        with torch.no_grad():
+            seconds = torch.exp(torch.rand(inner) * log(_LONGEST / _SHORTEST)) * _SHORTEST
+            self.step.bias.copy_(seconds + torch.log(-torch.expm1(-seconds)))  # softplus undoes it
+        decay = torch.arange(1, config.state + 1, dtype=torch.float32).log()
+        self.log_decay = nn.Parameter(decay.expand(inner, -1).clone())
+        self.skip = nn.Parameter(torch.ones(inner))
+
+    def forward(
+        self, x: Float[Tensor, "b t d"], gate: Float[Tensor, "b t d"]
+    ) -> Float[Tensor, "b t d"]:
+        u = functional.silu(causal_convolution(x, self.conv_weight) + self.conv_bias)
+        step, to_state, from_state = self.coefficients(u).split(
+            [self.rank, self.state, self.state], -1
+        )
+        dt = functional.linear(step, self.step.weight)
+        decay = -self.log_decay.exp()
+        return selective_scan(u, dt, decay, to_state, from_state, self.skip, gate, self.step.bias)
+
+
+def causal_convolution(
+    x: Float[Tensor, "b t d"], weight: Float[Tensor, "k d"]
+) -> Float[Tensor, "b t d"]:
+    """Every channel with its own taps; the last one lies on the present."""
+    taps, length = len(weight), x.shape[1]
+    padded = functional.pad(x, (0, 0, taps - 1, 0))
+    return sum((padded[:, k : k + length] * weight[k] for k in range(taps)), x.new_zeros(()))

@@ -1,0 +1,53 @@
+"""Local norm pooling of Mamba3D (arXiv 2404.14966, section 3.3): a centre compares its features
+with those of the centres around it."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.nn import functional
+
+_EPSILON = 1e-5
+
+
+class LocalNormPooling(nn.Module):
+    """Neighbours' differences, in units of their spread in the cloud, pooled by their own softmax.
+
+    The first token, which has no place, passes as it is.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(2 * width))
+        self.offset = nn.Parameter(torch.zeros(2 * width))
+        self.norm = nn.LayerNorm(2 * width)
+        self.out = nn.Linear(2 * width, width)
+
+    def forward(
+        self, tokens: Float[Tensor, "b t w"], near: Int64[Tensor, "b c k"]
+    ) -> Float[Tensor, "b t w"]:
+        first, own = tokens[:, :1], tokens[:, 1:]
+        around = propagated(own, near) * self.scale + self.offset
+        pooled = (around * around.softmax(2)).sum(2)
+        return torch.cat([first, functional.silu(self.out(self.norm(pooled)))], 1)
+
+
+def propagated(
+    features: Float[Tensor, "b c w"], near: Int64[Tensor, "b c k"]
+) -> Float[Tensor, "b c k v"]:
+    """For each centre and neighbour: the difference of their features over the root mean square
+    deviation of all differences of the same cloud; beside it the centre's own features."""
+    b, c, k = near.shape
+    rows = torch.arange(b, device=near.device)[:, None, None]
+    centre = features[:, :, None].expand(b, c, k, features.shape[2])
+    differences = features[rows, near] - centre
+    spread = differences.flatten(1).std(1)[:, None, None, None]
+    return torch.cat([differences / (spread + _EPSILON), centre], -1)
+
+
+def nearest_centres(centres: Float[Tensor, "b c 3"], count: int) -> Int64[Tensor, "b c k"]:
+    """The `count` nearest to each, itself first."""
+    # by differences: a matrix product rounds otherwise in another batch, and ties fall otherwise
+    exact = "donot_use_mm_for_euclid_dist"
+    return torch.cdist(centres, centres, compute_mode=exact).topk(count, largest=False).indices
