@@ -22,6 +22,7 @@ COMMANDS = {
     "fit": "train a classifier of point clouds, or a lifter of 2D keypoints (fit lifter)",
     "lift": "lift the 2D keypoints of any animal to a 3D motion: .glb, .bvh, .csv, .h5, .npz",
     "make-motions": "write generated animals in motion, to train a lifter on",
+    "classify": "name what clouds and meshes show: files, folders, patterns",
     "adapt": "fit a trained classifier to your own classes by an adapter of a few kB",
     "forget": "make a trained classifier forget classes",
     "inspect": "say what a saved transformer is made of and how it is conditioned",
@@ -49,6 +50,7 @@ examples:
   darb3d render runs/SCENE-raised-cosine-1 -o film.mp4
   darb3d export runs/SCENE-raised-cosine-1 -o scene.glb --bake-gaussian
   darb3d fit classifier --data CLOUDS -o model.safetensors
+  darb3d classify SCANS --weights model.safetensors
   darb3d adapt model.safetensors --data MY_CLOUDS --bits 4
   darb3d lift TRACKS.h5 -o motion.glb --known-length "nose-tailbase=82mm"
   darb3d fit lifter RIGS -o lifter.safetensors --fit.minutes 180

@@ -69,7 +69,9 @@ def _from_bytes(content: bytes, place: int, element: Element) -> tuple[Columns, 
     if end <= len(content):
         rows = np.frombuffer(content, dtype, element.count, place)
         if all((rows[f"count of {name}"] == k).all() for name, k in lengths.items()):
-            columns = {p.name: rows[p.name] for p in element.properties if p.count_dtype is None}
+            columns: Columns = {
+                p.name: rows[p.name] for p in element.properties if p.count_dtype is None
+            }
             for name in _CORNERS:
                 if name in lengths:
                     columns[TRIANGLES] = fans(rows[name])
