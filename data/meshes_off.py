@@ -36,16 +36,12 @@ def _mesh(path: Path) -> Mesh:
         # a line of a vertex has five letters or more, one of a face two
         if len(numbers) < 2 or min(numbers) < 0 or 5 * numbers[0] > path.stat().st_size:
             raise ValueError(f"{' '.join(counts)!r:.60} for the numbers of vertices and faces")
-        xyz = np.empty((numbers[0], 3))
-        for row in xyz:
-            row[:] = [float(word) for word in _words(lines, 3, "vertices")[:3]]
+        xyz = np.empty((0, 3))
+        if numbers[0]:
+            vertices = _exactly(lines, numbers[0], "vertices")
+            xyz = np.loadtxt(vertices, ndmin=2, usecols=(0, 1, 2))
         triangles = Fans()
-        for _ in range(numbers[1]):
-            words = _words(lines, 1, "faces")
-            corners = [int(word) for word in words[1 : 1 + int(words[0])]]
-            if len(corners) != int(words[0]):
-                raise ValueError(f"a face of {len(corners)} corners that should have {words[0]}")
-            triangles.add(corners)
+        triangles.add_lines(_exactly(lines, numbers[1], "faces"))
     return Mesh(PointCloud(xyz), triangles.array())
 
 
@@ -56,10 +52,10 @@ def _lines(stream: Iterator[str]) -> Iterator[str]:
             yield bare
 
 
-def _words(lines: Iterator[str], least: int, what: str) -> list[str]:
-    words = next(lines, "").split()
-    if not words:
-        raise ValueError(f"its end among the {what}")
-    if len(words) < least:
-        raise ValueError(f"{len(words)} numbers in a row of its {what}")
-    return words
+def _exactly(lines: Iterator[str], count: int, what: str) -> Iterator[str]:
+    """So many lines; ValueError where there are fewer."""
+    for _ in range(count):
+        line = next(lines, None)
+        if line is None:
+            raise ValueError(f"its end among the {what}")
+        yield line

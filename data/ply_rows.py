@@ -132,6 +132,9 @@ def _from_text(stream: IO[bytes], element: Element) -> Columns:
             raise ValueError(f"{rows.shape[1]} values in a row of {element.name}")
         return {p.name: _cast(rows[:, k], p.dtype) for k, p in enumerate(element.properties)}
     triangles = Fans()
+    if len(element.properties) == 1 and element.properties[0].name in _CORNERS:
+        triangles.add_lines(_lines(stream, element))
+        return {TRIANGLES: triangles.array()}
     for line in _lines(stream, element):
         words, place = line.split(), 0
         for p in element.properties:
