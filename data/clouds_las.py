@@ -1,51 +1,46 @@
 """LAS and LAZ, the files of aerial scanners, through laspy (the extra `lidar`).
 
-The decompressor of LAZ is native code that takes memory for whatever the header promises, so the
-header is held against the file's size here first, and the points come in pieces.
+The decompressor of LAZ is native code that takes memory for whatever a file promises and ends the
+process where there is none: it runs in another one. The header is held against the file's size here
+first.
 """
 
 from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from data.cloud_columns import class_numbers, colour_bytes
 from data.clouds import PointCloud
 from data.errors import UserError
+from data.las_points import las_columns
+from data.laz_process import laz_columns
 
 _HEADER_BYTES = 227
 _LEAST_POINT = {0: 20, 1: 28, 2: 26, 3: 34, 4: 57, 5: 63, 6: 30, 7: 36, 8: 38, 9: 59, 10: 67}
 """Bytes of a point by its format."""
 _PACKED_RATIO = 100
 """No real LAZ holds more bytes of points than this in a byte of the file."""
-_PIECE = 1_000_000
 
 
 def read(path: Path) -> PointCloud:
     """The points with colours and classes; UserError for a file that is spoilt, or no LAS."""
-    count = _checked_count(path)
+    count, packed = _checked(path)
     try:
-        import laspy
+        import laspy  # noqa: F401 whether it is there, before another process is started
     except ImportError:
         raise UserError(
             f"{path}: expected the package laspy, which reads LAS and LAZ, found it missing; pip"
             " install 'darb3d[lidar]'"
         ) from None
     try:
-        pieces = _pieces(laspy, path)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # a panic of the decompressor is no Exception
-        if isinstance(error, laspy.errors.LazError) and "not available" in str(error):
-            error = "no decompressor: pip install 'darb3d[lidar]'"
+        columns = laz_columns(path) if packed else las_columns(path)
+    except Exception as error:
+        lost = "LazBackend" in str(error) and "not available" in str(error)
+        remedy = "pip install 'darb3d[lidar]'" if lost else "write or download it again"
         raise UserError(
-            f"{path}: expected a LAS or LAZ file, found a broken one ({error!s:.200}); write or"
-            " download it again"
+            f"{path}: expected a LAS or LAZ file, found a broken one ({error!s:.200}); {remedy}"
         ) from None
-    columns = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
     xyz = columns["xyz"]
     if len(xyz) != count:
         raise UserError(
@@ -53,36 +48,16 @@ def read(path: Path) -> PointCloud:
             " it again"
         )
     rgb, labels = columns.get("rgb"), columns.get("classification")
-    coloured = rgb is not None and rgb.any()
     return PointCloud(
         xyz,
-        colour_bytes(rgb) if coloured else None,  # pyright: ignore[reportArgumentType]
+        colour_bytes(rgb) if rgb is not None and rgb.any() else None,
         labels=class_numbers(labels) if labels is not None and labels.any() else None,
     )
 
 
-def _pieces(laspy: Any, path: Path) -> list[dict[str, np.ndarray]]:
-    """Columns of a million points after the other; at least one piece."""
-    import logging
-
-    logging.getLogger("laspy").setLevel(logging.CRITICAL)  # what it logs, it raises too
-    # the parallel decompressor sizes its buffers by a table that nothing checks
-    backend = laspy.LazBackend.Lazrs
-    with laspy.open(str(path), laz_backend=backend, read_evlrs=False) as reader:
-        names = set(reader.header.point_format.dimension_names)
-        pieces = []
-        for points in reader.chunk_iterator(_PIECE):
-            piece = {"xyz": np.stack([points.x, points.y, points.z], 1).astype(np.float64)}
-            if {"red", "green", "blue"} <= names:
-                colours = [np.array(points[name]) for name in ("red", "green", "blue")]
-                piece["rgb"] = np.stack(colours, 1)
-            piece["classification"] = np.array(points["classification"])
-            pieces.append(piece)
-    return pieces or [{"xyz": np.empty((0, 3))}]
-
-
-def _checked_count(path: Path) -> int:
-    """Points that the header promises; UserError where the file cannot hold them."""
+def _checked(path: Path) -> tuple[int, bool]:
+    """Points that the header promises and whether they are packed; UserError where the file cannot
+    hold them."""
     with open(path, "rb") as stream:
         head = stream.read(375)
     size = path.stat().st_size
@@ -106,4 +81,25 @@ def _checked_count(path: Path) -> int:
             f" {start}, found a file of {size} bytes; it is cut short or spoilt, write or download"
             " it again"
         )
-    return count
+    if packed and count and not _has_chunks(path, start, size, count):
+        raise UserError(
+            f"{path}: expected a table of compressed parts, found none in its place; it is cut short"
+            " or spoilt, write or download it again"
+        )
+    return count, packed
+
+
+def _has_chunks(path: Path, start: int, size: int, count: int) -> bool:
+    """Whether the table of a LAZ is where its first bytes say, and of a possible length: the
+    decompressor takes memory for it first."""
+    with open(path, "rb") as stream:
+        stream.seek(start)
+        (place,) = struct.unpack("<q", stream.read(8).ljust(8, b"\0"))
+        if place == -1:  # written in one go: the place stands at the end
+            stream.seek(size - 8)
+            (place,) = struct.unpack("<q", stream.read(8))
+        if not start + 8 <= place <= size - 8:
+            return False
+        stream.seek(place)
+        version, chunks = struct.unpack("<II", stream.read(8))
+    return version == 0 and 0 < chunks <= min(count, size)

@@ -7,6 +7,7 @@ import pytest
 
 from data import ply, read_cloud
 from data.errors import UserError
+from data.laz_process import laz_columns
 from tests.data import cloud_files as files
 from tests.data.cloud_files import CLOUDS
 
@@ -165,3 +166,17 @@ def test_a_file_cut_short_says_so(tmp_path, name):
     with pytest.raises(UserError) as refused:
         read_cloud(tmp_path / name)
     assert str(tmp_path / name) in str(refused.value)
+
+
+def test_a_laz_that_ends_its_reader_is_refused_and_the_next_is_read(tmp_path):
+    files.las(tmp_path / "a.laz")
+    content = bytearray((tmp_path / "a.laz").read_bytes())
+    start = int.from_bytes(content[96:100], "little")
+    table = int.from_bytes(content[start : start + 8], "little")
+    content[table + 4 : table + 8] = b"\xff\xff\xff\xff"  # parts: 64 GB for their places
+    (tmp_path / "b.laz").write_bytes(content)
+    with pytest.raises(UserError, match="expected a table of compressed parts"):
+        read_cloud(tmp_path / "b.laz")
+    with pytest.raises(ValueError, match="breaks off"):
+        laz_columns(tmp_path / "b.laz")
+    assert len(read_cloud(tmp_path / "a.laz")) == 60

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +13,43 @@ import pytest
 
 from data.clouds import read_cloud
 from data.errors import UserError
+from data.labelled_clouds import read_labelled_clouds
 from tests.data.cloud_files import CLOUDS, MESHES, TEXT
 from tests.data.test_fuzz import COUNT, SLACK_BYTES, SLOWEST_S, mutated
+from tests.pointcloud.solids import made_clouds, write_npz
+
+SPOILT = pytest.mark.timeout(24 * 3600 if COUNT > 300 else 300)
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.timeout(24 * 3600 if COUNT > 300 else 300)
+@SPOILT
 @pytest.mark.parametrize("name", [*CLOUDS, *MESHES])
 def test_spoilt_clouds(name: str, tmp_path: Path) -> None:
-    path = tmp_path / name
-    (CLOUDS | MESHES)[name](path)
-    good = path.read_bytes()
-    read_cloud(path)
+    def read(path: Path) -> None:
+        cloud = read_cloud(path)
+        assert len(cloud) and np.isfinite(cloud.xyz).all()
+        assert cloud.normals is None or np.isfinite(cloud.normals).all()
+        assert all(len(a) == len(cloud) for a in (cloud.rgb, cloud.labels) if a is not None)
+
+    (CLOUDS | MESHES)[name](tmp_path / name)
+    spoil(tmp_path / name, read)
+
+
+@SPOILT
+def test_spoilt_archives_of_labelled_clouds(tmp_path: Path) -> None:
+    def read(path: Path) -> None:
+        found = read_labelled_clouds(path)
+        assert len(found.clouds) == len(found.labels) == len(found.groups)
+        assert all(len(cloud) and np.isfinite(cloud).all() for cloud in found.clouds)
+
+    write_npz(tmp_path / "a.npz", made_clouds(("ball", "rod"), 3), dup_group=np.arange(6) // 2)
+    spoil(tmp_path / "a.npz", read)
+
+
+def spoil(path: Path, read: Callable[[Path], None]) -> None:
+    """Read a good file, then mutations of it."""
+    good, name = path.read_bytes(), path.name
+    read(path)
     refused = 0
     for number in range(COUNT):
         rng = np.random.default_rng([number, *name.encode()])
@@ -32,10 +58,7 @@ def test_spoilt_clouds(name: str, tmp_path: Path) -> None:
         tracemalloc.start()
         started = time.process_time()
         try:
-            cloud = read_cloud(path)
-            assert len(cloud) and np.isfinite(cloud.xyz).all()
-            assert cloud.normals is None or np.isfinite(cloud.normals).all()
-            assert all(len(a) == len(cloud) for a in (cloud.rgb, cloud.labels) if a is not None)
+            read(path)
         except UserError as error:
             refused += 1
             assert "\n" not in str(error), (name, number)
