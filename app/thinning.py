@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float32
 
+from data.cloud_span import in_cube, span
 from data.errors import UserError
 
 _SEED = 0
@@ -20,9 +21,7 @@ def draws_of(
 
     UserError for points that span nothing.
     """
-    low, high = xyz.min(0), xyz.max(0)
-    # halves, because the sum of two large numbers may not be one
-    middle, half = low / 2 + high / 2, float((high / 2 - low / 2).max())
+    middle, half = span(xyz)
     if not half > 0:
         found = "one point" if len(xyz) == 1 else f"{len(xyz):,} points in one place"
         raise UserError(f"{path}: expected points that span a shape, found {found}")
@@ -33,4 +32,4 @@ def draws_of(
         order = generator.choice(len(xyz), min(len(xyz), count * seen), replace=False)
         starts = np.arange(count) * (len(order) // count)
         parts = [np.take(order, np.arange(k, k + seen), mode="wrap") for k in starts]
-    return [((xyz[rows] - middle) / half).astype(np.float32) for rows in parts]
+    return [in_cube(xyz[rows], middle, half) for rows in parts]
