@@ -83,8 +83,8 @@ def _checked(path: Path) -> tuple[int, bool]:
         )
     if packed and count and not _has_chunks(path, start, size, count):
         raise UserError(
-            f"{path}: expected a table of compressed parts, found none in its place; it is cut short"
-            " or spoilt, write or download it again"
+            f"{path}: expected a table of compressed parts, found none in its place; it is cut"
+            " short or spoilt, write or download it again"
         )
     return count, packed
 

@@ -42,6 +42,9 @@ def laz_columns(path: Path) -> dict[str, np.ndarray]:
             answer = {}
         finally:
             watch.cancel()
+        if not answer:  # it is ending, and must not be asked again while it does
+            process.kill()
+            process.wait()
     if "error" in answer:
         raise ValueError(answer["error"])
     if "arrays" not in answer:
