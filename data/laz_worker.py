@@ -29,12 +29,10 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         try:
             _limit_memory(Path(path))
             columns = las_columns(path)
-        except (KeyboardInterrupt, SystemExit):
-            raise
         except BaseException as error:  # a panic of the decompressor is no Exception
-            _say(answers, {"error": f"{type(error).__name__}: {error}"})
-            if not isinstance(error, Exception):
+            if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
+            _say(answers, {"error": f"{type(error).__name__}: {error}"})
             continue
         layout = [[name, a.dtype.str, a.shape] for name, a in columns.items()]
         _say(answers, {"arrays": layout})
