@@ -6,6 +6,7 @@ answers at once.
 
 from __future__ import annotations
 
+import re
 import sys
 
 from app.errors import guarded
@@ -31,6 +32,9 @@ COMMANDS = {
 
 SECOND_WORDS = {"fit": ("lifter",)}
 """Words after a command that have a file of commands of their own."""
+
+ADDRESS = r"local|auto|(ray://)?[\w.-]+:\d+"
+"""Of a Ray cluster; any other word after --ray is a file."""
 
 HELP = """\
 usage: darb3d COMMAND [OPTIONS]
@@ -64,12 +68,15 @@ def main(arguments: list[str] | None = None) -> int:
     return guarded(lambda: _dispatch(words))
 
 
-def _with_value(words: list[str], flag: str, value: str) -> list[str]:
-    """`words` with `value` after a bare `flag`: argument parsers know no option of either kind."""
+def _with_value(words: list[str], flag: str, value: str, fits: str = "") -> list[str]:
+    """`words` with `value` after a bare `flag`, one before no word that `fits` (a pattern):
+    argument parsers know no option of either kind."""
     if flag not in words:
         return words
     place = words.index(flag) + 1
     bare = place == len(words) or words[place].startswith("-")
+    if not bare and fits:
+        bare = re.fullmatch(fits, words[place]) is None
     return [*words[:place], value, *words[place:]] if bare else words
 
 
@@ -100,6 +107,8 @@ def _run_command(name: str, options: list[str]) -> int:
     module = import_module(f"app.commands.{name.replace(' ', '_').replace('-', '_')}")
     if name == "train":
         options = _with_value(options, "--resume", "newest")
+    if name == "classify":
+        options = _with_value(options, "--ray", "local", fits=ADDRESS)
     command = tyro.cli(
         module.Command,
         prog=f"darb3d {name}",

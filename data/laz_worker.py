@@ -37,7 +37,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         layout = [[name, a.dtype.str, a.shape] for name, a in columns.items()]
         _say(answers, {"arrays": layout})
         for array in columns.values():
-            answers.write(np.ascontiguousarray(array))
+            answers.write(np.ascontiguousarray(array).data)
         answers.flush()
 
 

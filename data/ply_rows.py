@@ -169,7 +169,9 @@ def _cast(column: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def _empty(element: Element) -> Columns:
-    columns = {p.name: np.empty(0, p.dtype) for p in element.properties if p.count_dtype is None}
+    columns: Columns = {
+        p.name: np.empty(0, p.dtype) for p in element.properties if p.count_dtype is None
+    }
     if any(p.name in _CORNERS for p in element.properties):
         columns[TRIANGLES] = np.empty((0, 3), np.int32)
     return columns

@@ -53,6 +53,11 @@ class Command:
     """Print a list of {file, label, probability, top5, ...} and nothing else."""
     csv: bool = False
     """Print a table with a line for each file and nothing else."""
+    ray: str | None = None
+    """Spread the work over a Ray cluster: its address, auto, or nothing for one on this machine.
+    Answers go to --out; the same command goes on where it was stopped."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("classified")
+    """With --ray: the folder of Parquet files to write."""
 
     def run(self) -> int:
         """Classify, print; returns the exit code: 2 if a file that was named, or every file of a
@@ -67,20 +72,21 @@ class Command:
         predictor = load_predictor(str(self.weights or self.model))
         truths = self._truths(paths, predictor)
         said = Console(highlight=False, markup=False, soft_wrap=True, stderr=self.json or self.csv)
-        answers = self._answers(predictor, paths, options, said)
-        if self.json:
-            from app.answer_lines import row
-
-            print(json.dumps([row(answer) for answer in answers.values()], indent=2))
-        if truths is not None and answers:
-            kept = {path: truth for path, truth in truths.items() if path in answers}
-            self._score(kept, answers, predictor.labels, said)
-        refused = [one for one in paths if str(one.path) not in answers]
-        return 2 if not answers or any(one.root is None for one in refused) else 0
+        if self.ray is None:
+            labels = self._here(predictor, paths, options, said)
+        else:
+            labels = self._on_ray(self.ray, paths, options, said)
+        if truths is not None and labels:
+            kept = {path: truth for path, truth in truths.items() if path in labels}
+            self._score(kept, labels, predictor.labels, said)
+        refused = [one for one in paths if str(one.path) not in labels]
+        return 2 if not labels or any(one.root is None for one in refused) else 0
 
     def _options(self) -> ClassifyOptions:
         if self.json and self.csv:
             raise UserError("--json, --csv: expected one of them, found both")
+        if self.ray is not None and (self.json or self.csv):
+            raise UserError("--ray: expected neither --json nor --csv: answers go to --out")
         if self.picture is not None:
             if not self.score:
                 raise UserError("--picture: expected --score with it, found none")
@@ -100,14 +106,14 @@ class Command:
         names = [str(one.path) for one in paths]
         return dict(zip(names, truths_of(paths, predictor.labels), strict=True))
 
-    def _answers(
+    def _here(
         self,
         predictor: CloudClassifier,
         paths: list[CloudPath],
         options: ClassifyOptions,
         said: Console,
-    ) -> dict[str, Answer]:
-        """Answers by file; printed as they come, but for --json."""
+    ) -> dict[str, str]:
+        """The label of each file; answers are printed as they come, for --json at the end."""
         from rich.console import Console
 
         from app.classifying import Refusal, classified
@@ -132,7 +138,46 @@ class Command:
         if len(paths) > 1:
             line = f"{len(answers):,} classified in {progress.seconds:.1f} s ({progress.speed})"
             said.print(line + (f"; {refused:,} refused" if refused else ""))
-        return answers
+        if self.json:
+            from app.answer_lines import row
+
+            print(json.dumps([row(answer) for answer in answers.values()], indent=2))
+        return {path: answer.label for path, answer in answers.items()}
+
+    def _on_ray(
+        self, address: str, paths: list[CloudPath], options: ClassifyOptions, said: Console
+    ) -> dict[str, str]:
+        """The label of each file, those of an earlier run of the same --out among them."""
+        from rich.console import Console
+
+        from app import ray_classify
+        from app.count_progress import CountProgress
+
+        errors = Console(highlight=False, markup=False, soft_wrap=True, stderr=True)
+        ray_classify.expect_packages()
+        work = ray_classify.work_of(str(self.weights or self.model), options)
+        results = ray_classify.results_of(work, self.out)
+        names = {ray_classify.name_of(one.path): str(one.path) for one in paths}
+        left = len(names.keys() - results.done)
+        if left < len(names):
+            said.print(f"{len(names) - left:,} have their answer in {self.out}")
+        with CountProgress(errors, left, least=0) as progress:
+            for rows in ray_classify.classify_on_ray(
+                work, [one.path for one in paths], results, address
+            ):
+                for row in rows:
+                    if row.get("error"):
+                        errors.print(f"error: {row['error']}")
+                progress.add(len(rows))
+        labels = {
+            names[row["file"]]: row["label"]
+            for row in results.rows
+            if row["file"] in names and row.get("label")
+        }
+        refused = len(names) - len(labels)
+        said.print(f"{left:,} files in {progress.seconds:.1f} s ({progress.speed})")
+        said.print(f"{self.out}: {len(labels):,} classified, {refused:,} refused")
+        return labels
 
     def _print(self, answer: Answer, few: bool) -> None:
         from app import answer_lines
@@ -147,16 +192,15 @@ class Command:
     def _score(
         self,
         truths: dict[str, str],
-        answers: dict[str, Answer],
-        labels: tuple[str, ...],
+        labels: dict[str, str],
+        classes: tuple[str, ...],
         said: Console,
     ) -> None:
         from app.score_tables import print_score
         from app.scoring import scored
 
-        found = scored(
-            list(truths.values()), [answers[path].label for path in truths], labels
-        ).involved()
+        found = scored(list(truths.values()), [labels[path] for path in truths], classes)
+        found = found.involved()
         print_score(said, found)
         if self.picture is not None:
             from app.confusion_picture import write_confusion

@@ -92,7 +92,8 @@ PACKAGES = (
     Package("laspy", "LAS and LAZ clouds", optional=True),
     Package("lazrs", "LAZ clouds", optional=True),
     Package("h5py", "keypoints in HDF5", optional=True),
-    Package("ray", "training on several machines", optional=True),
+    Package("ray", "darb3d classify on several machines", optional=True),
+    Package("pyarrow", "the Parquet files of darb3d classify --ray", optional=True),
 )
 
 TO_TRAIN = ("numpy", "numba", "scipy", "PIL", "plyfile", "safetensors", "jaxtyping", "tyro", "rich")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -43,3 +45,20 @@ def write_boxes(folder: Path, each: int = 3, ending: str = "xyz") -> Path:
         for k in range(each):
             np.savetxt(folder / kind / f"{k}.{ending}", box(kind, seed=k), "%.6f")
     return folder
+
+
+class SlowShapes(Shapes):
+    """Takes a moment for each batch, and leaves a note of the process that it runs in."""
+
+    def __init__(self, notes: Path) -> None:
+        self.notes = notes
+
+    def predict(self, xyz: list[np.ndarray]) -> np.ndarray:
+        (self.notes / str(os.getpid())).touch()
+        time.sleep(0.2)
+        return super().predict(xyz)
+
+
+def slow_shapes(folder: str) -> SlowShapes:
+    """What a worker loads in place of a model."""
+    return SlowShapes(Path(folder))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import json
 import os
@@ -16,6 +17,7 @@ import pytest
 
 import pointcloud
 from app.__main__ import main
+from app.commands.classify import Command
 from tests.app.shapes import FamiliarShapes, Shapes, box, write_boxes
 from tests.data.cloud_files import CLOUDS, MESHES
 
@@ -187,6 +189,7 @@ WRONG = [
     (["{data}/nothing*.ply"], "expected clouds or meshes of this pattern, found none"),
     (["{empty}"], "expected clouds or meshes (.ply"),
     ([], "expected files, folders or patterns"),
+    (["{data}", "--ray", "--json"], "answers go to --out"),
     (["{data}", "--json", "--csv"], "expected one of them, found both"),
     (["{data}", "--draws", "0"], "--draws: expected 1 or more, found 0"),
     (["{data}", "--picture", "a.png"], "expected --score with it"),
@@ -206,6 +209,33 @@ def test_wrong_input_is_one_line_and_2(tmp_path, capsys, words, says) -> None:
     assert main(["classify", *(word.format(**places) for word in words)]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and error.startswith("error: ") and says in error
+
+
+@pytest.mark.parametrize(
+    ("words", "address", "paths"),
+    [
+        (["--ray", "scans"], "local", ["scans"]),
+        (["scans", "--ray"], "local", ["scans"]),
+        (["--ray", "auto", "scans"], "auto", ["scans"]),
+        (["--ray", "10.0.0.7:6379", "scans"], "10.0.0.7:6379", ["scans"]),
+        (["scans", "--ray", "ray://head.lab:10001"], "ray://head.lab:10001", ["scans"]),
+        (["--ray", "--up", "y", "scans"], "local", ["scans"]),
+    ],
+)
+def test_what_follows_ray_is_an_address_or_a_file(monkeypatch, words, address, paths) -> None:
+    seen = []
+    monkeypatch.setattr(Command, "run", lambda self: seen.append((self.ray, self.paths)) or 0)
+    assert main(["classify", *words]) == 0
+    assert seen == [(address, tuple(map(Path, paths)))]
+
+
+def test_ray_that_is_not_installed_is_named(tmp_path, monkeypatch, capsys) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n == "ray" else find(n))
+    assert main(["classify", str(write_boxes(tmp_path / "data", 1)), "--ray"]) == 2
+    assert "pip install 'darb3d[ray]'" in capsys.readouterr().err
+    assert not (tmp_path / "classified").exists()
 
 
 def test_the_command_starts_without_torch(tmp_path) -> None:
