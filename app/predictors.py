@@ -19,8 +19,8 @@ class CloudClassifier(Protocol):
 
     labels: tuple[str, ...]
 
-    def predict(self, xyz: Clouds) -> Float[np.ndarray, "b classes"]:
-        """Probabilities, a row for each cloud whatever is asked with it."""
+    def predict(self, xyz: Float[np.ndarray, "n 3"] | Clouds) -> Float[np.ndarray, "b classes"]:
+        """Probabilities, a row for each cloud (one for an array) whatever is asked with it."""
         ...
 
 
@@ -63,9 +63,10 @@ class _OwnClassifier:
         self.labels = self._model.classes
         self.points = self._model.model.config.points
 
-    def predict(self, xyz: Clouds) -> Float[np.ndarray, "b classes"]:
+    def predict(self, xyz: Float[np.ndarray, "n 3"] | Clouds) -> Float[np.ndarray, "b classes"]:
         from pointcloud.prediction import scores
 
-        given = scores(self._model.model, xyz).astype(np.float64)
+        clouds = [xyz] if isinstance(xyz, np.ndarray) else xyz
+        given = scores(self._model.model, clouds).astype(np.float64)
         powers = np.exp(given - given.max(1, keepdims=True))
         return powers / powers.sum(1, keepdims=True)

@@ -28,11 +28,11 @@ def fans(polygons: np.ndarray) -> Int32[np.ndarray, "m 3"]:
     return corners[:, order].reshape(-1, 3)
 
 
-def _alike(lines: Sequence[str | bytes]) -> np.ndarray | None:
+def _alike(lines: list[str]) -> np.ndarray | None:
     """The corners, a row a line, if all lines have as many and nothing behind them: numpy reads
     those ten times as fast."""
     try:
-        rows = np.loadtxt(lines, np.int64, ndmin=2)  # pyright: ignore[reportArgumentType]
+        rows = np.loadtxt(lines, np.int64, ndmin=2)
     except ValueError:
         return None
     corners = rows[:, 1:]
@@ -53,7 +53,7 @@ class Fans:
         except (OverflowError, TypeError):
             raise ValueError(f"the corners {polygon!s:.60}") from None
 
-    def add_lines(self, lines: Iterable[str | bytes]) -> None:
+    def add_lines(self, lines: Iterable[str]) -> None:
         """Polygons as OFF and PLY write them: how many corners, then those, then what else there
         is; ValueError for fewer."""
         source = iter(lines)

@@ -149,7 +149,7 @@ def _from_text(stream: IO[bytes], element: Element) -> Columns:
     return {TRIANGLES: triangles.array()}
 
 
-def _lines(stream: IO[bytes], element: Element) -> Iterator[bytes]:
+def _lines(stream: IO[bytes], element: Element) -> Iterator[str]:
     """The rows of an element, blank lines left out."""
     for _ in range(element.count):
         line = stream.readline()
@@ -157,7 +157,7 @@ def _lines(stream: IO[bytes], element: Element) -> Iterator[bytes]:
             line = stream.readline()
         if not line:
             raise ValueError(f"{element.name} ends early")
-        yield line
+        yield line.decode("latin-1")
 
 
 def _cast(column: np.ndarray, dtype: np.dtype) -> np.ndarray:

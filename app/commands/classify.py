@@ -132,7 +132,8 @@ class Command:
                     errors.print(f"error: {answer.reason}")
                 else:
                     answers[answer.file] = answer
-                    self._print(answer, few)
+                    if few or not self.score or self.csv:
+                        self._print(answer, few)
                 progress.add()
         refused = len(paths) - len(answers)
         if len(paths) > 1:

@@ -17,8 +17,9 @@ class Shapes:
     labels = tuple(SIZES)
     points = 256
 
-    def predict(self, xyz: list[np.ndarray]) -> np.ndarray:
-        sizes = np.stack([np.ptp(cloud, axis=0) for cloud in xyz])
+    def predict(self, xyz: np.ndarray | list[np.ndarray]) -> np.ndarray:
+        clouds = [xyz] if isinstance(xyz, np.ndarray) else xyz
+        sizes = np.stack([np.ptp(cloud, axis=0) for cloud in clouds])
         known = np.array(list(SIZES.values()))
         known = known / np.linalg.norm(known, axis=1, keepdims=True)
         like = sizes / np.linalg.norm(sizes, axis=1, keepdims=True) @ known.T
