@@ -10,7 +10,8 @@ from typing import Any
 from data.errors import UserError
 from data.whole_files import replacing, write_whole
 
-SETTINGS = "settings.json"
+SETTINGS = "_settings.json"
+"""Whoever reads a folder of Parquet passes over names that begin so."""
 
 
 class Results:

@@ -21,7 +21,7 @@ from app.ray_results import Results
 from data.errors import UserError
 from tests.app.shapes import slow_shapes, write_boxes
 
-pytest.importorskip("pyarrow", reason="the extra 'ray' is not installed")
+parquet = pytest.importorskip("pyarrow.parquet", reason="the extra 'ray' is not installed")
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="the extra 'ray' is not installed"
 )
@@ -39,11 +39,12 @@ def test_parts_are_read_again_and_added_to(tmp_path) -> None:
     again = Results(tmp_path / "out", SETTINGS)
     assert again.done == {"a", "b"}
     again.add([a_row("c")])
+    assert len(parquet.read_table(tmp_path / "out")) == 3
     rows = {row["file"]: row for row in Results(tmp_path / "out", SETTINGS).rows}
     assert rows["c"]["top5"] == [{"label": "wall", "probability": 0.75}]
     assert rows["b"]["error"] == "no cloud" and rows["b"]["label"] is None
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["part-000001.parquet", "part-000002.parquet", "settings.json"]
+    assert names == ["_settings.json", "part-000001.parquet", "part-000002.parquet"]
 
 
 def test_what_is_no_folder_of_these_answers_is_refused(tmp_path) -> None:
