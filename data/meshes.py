@@ -15,7 +15,7 @@ SURFACE_POINTS = 16_384
 """Of a mesh of fewer vertices; finer meshes give as many points as they have vertices."""
 _SEED = 0
 _BLOCK = 1 << 16
-"""Triangles that are measured at a time: a file of bare triangles is smaller than their sides."""
+"""Triangles or points that are worked on at a time: a file is smaller than what that takes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,11 @@ def surface(mesh: Mesh, path: Path) -> PointCloud:
         return vertices
     count = max(SURFACE_POINTS, len(vertices))
     chosen, shares = _places(areas, count)
-    return _at(vertices, triangles[chosen], shares, scale)
+    pieces = [
+        _at(vertices, triangles[chosen[k : k + _BLOCK]], shares[k : k + _BLOCK], scale)
+        for k in range(0, count, _BLOCK)
+    ]
+    return _joined(pieces)
 
 
 def _areas(xyz: Float64[np.ndarray, "n 3"], triangles: np.ndarray) -> Float64[np.ndarray, "m"]:
@@ -95,3 +99,14 @@ def _at(
         nearest = corners[np.arange(len(corners)), shares.argmax(1)]
         found = replace(found, labels=vertices.labels[nearest])
     return found
+
+
+def _joined(pieces: list[PointCloud]) -> PointCloud:
+    """One cloud of pieces that know the same of their points."""
+
+    def column(name: str) -> np.ndarray | None:
+        parts = [getattr(piece, name) for piece in pieces]
+        return None if parts[0] is None else np.concatenate(parts)
+
+    xyz = np.concatenate([piece.xyz for piece in pieces])
+    return PointCloud(xyz, column("rgb"), column("normals"), column("labels"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -94,3 +95,22 @@ def test_lzf_by_hand():
     for packed, size in ((b"\x01a", 2), (b"\x20\x09", 3), (b"\x01ab", 5), (b"\x20", 9)):
         with pytest.raises(ValueError, match=r"packed bytes|unpacked bytes"):
             decompress(packed, size)
+
+
+def test_a_large_mesh_takes_less_than_ten_times_its_file(tmp_path):
+    """As many points as vertices, in blocks: of 150,000 the last block is not full."""
+    n, rng = 150_000, np.random.default_rng(0)
+    rows = np.zeros(2 * n, [("count", "u1"), ("corners", "<i4", 3)])
+    rows["count"], rows["corners"] = 3, rng.integers(0, n, (2 * n, 3))
+    names = "".join(f"property float {axis}\n" for axis in "xyz")
+    header = (
+        f"ply\nformat binary_little_endian 1.0\nelement vertex {n}\n{names}element face {2 * n}\n"
+        "property list uchar int vertex_indices\nend_header\n"
+    )
+    content = header.encode() + rng.normal(size=(n, 3)).astype("<f4").tobytes() + rows.tobytes()
+    (tmp_path / "a.ply").write_bytes(content)
+    tracemalloc.start()
+    cloud = read_cloud(tmp_path / "a.ply")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(cloud) == n and len(cloud.normals) == n and peak < 10 * len(content)
