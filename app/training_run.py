@@ -26,9 +26,10 @@ WAIT_FOR_ROOM_S = 600.0
 
 
 def open_viewer(
-    scene: Scene, config: RunConfig, host: str, port: int | None, console: Console
+    scene: Scene, config: RunConfig, run: RunFolder, host: str, port: int | None, console: Console
 ) -> Viewer:
-    """The page, before the first step; its address is printed."""
+    """The page, before the first step; its address is printed. Commands that it shows name `run`,
+    which holds splats from the first save on."""
     from app.viewer import Viewer
     from splatting import kernels
 
@@ -37,6 +38,7 @@ def open_viewer(
         f"{config.kernel}: compiling",
         port,
         host,
+        source=str(run.path),
         kernel=kernels.get(config.kernel),
         antialiased=config.antialiased,
     )

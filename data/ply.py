@@ -19,9 +19,17 @@ _BLOCK = 4096
 def read_vertices(path: str | Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """The scalar vertex properties of a PLY file (name -> n values) and its header comments.
 
-    Values come as stored, NaN included, and side by side in memory: who wants many properties takes
-    them a block of rows at a time, not one after the other. Raises `UserError` for a missing,
-    foreign or broken file.
+    Values come as stored, NaN included. Raises `UserError` for a missing, foreign or broken file.
+    """
+    rows, comments = read_rows(path)
+    names = rows.dtype.names or ()
+    return {name: rows[name] for name in names if not rows.dtype[name].hasobject}, comments
+
+
+def read_rows(path: str | Path) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The vertices of a PLY file as records, lists as objects, and its header comments.
+
+    Raises `UserError` for a missing, foreign or broken file.
     """
     path = Path(path)
     header = read_header(path)
@@ -32,9 +40,7 @@ def read_vertices(path: str | Path) -> tuple[dict[str, np.ndarray], tuple[str, .
 
     try:
         file = plyfile.PlyData.read(str(path))
-        vertex = file["vertex"]
-        scalars = [p.name for p in vertex.properties if not isinstance(p, plyfile.PlyListProperty)]
-        rows = np.asarray(vertex.data)
+        rows = np.asarray(file["vertex"].data)
         if not rows.dtype.hasobject:
             # a copy of what plyfile maps, under which the file may change; as bytes, because numpy
             # copies records field by field
@@ -44,7 +50,7 @@ def read_vertices(path: str | Path) -> tuple[dict[str, np.ndarray], tuple[str, .
             f"{path}: expected a complete PLY file, found a broken one ({error}); write or "
             "download it again"
         ) from None
-    return {name: rows[name] for name in scalars}, tuple(file.comments)
+    return rows, tuple(file.comments)
 
 
 def write_vertices(

@@ -10,76 +10,23 @@ import argparse
 import io
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 HERE = Path(__file__).resolve().parent
+SAMPLES = HERE.parent / "data" / "samples"
 sys.path.insert(0, str(HERE.parent))
+
+from viewer_desk import Desk  # noqa: E402
+
+from data import load_scene  # noqa: E402 (found by the line above)
+from data.motion_files import read_motions  # noqa: E402
 
 SIZE = (1280, 760)
 MOST_BYTES = 100_000
 CHROMIUM = ("--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--no-first-run")
-
-
-class Desk:
-    """A page, and hands to work it with."""
-
-    def __init__(self, viewer: Any, page: Any) -> None:
-        self.viewer, self.page = viewer, page
-
-    def tab(self, title: str) -> None:
-        """Bring a tab to the front."""
-        self.page.get_by_role("tab", name=title).click()
-
-    def check(self, label: str) -> None:
-        """Press a checkbox."""
-        self.page.get_by_label(label, exact=True).click()
-
-    def choose(self, label: str, option: str) -> None:
-        """Take an option of a dropdown."""
-        self.page.get_by_label(label, exact=True).first.click()
-        self.page.get_by_role("option", name=option, exact=True).click()
-
-    def number(self, label: str, value: float) -> None:
-        """Type into the box beside a slider."""
-        label_ = self.page.locator("label").get_by_text(label, exact=True).first
-        box = label_.locator("xpath=../../..").locator("input[inputmode=decimal]").last
-        box.fill(str(value))
-        box.press("Enter")
-
-    def show(self, text: str) -> None:
-        """Scroll the panel to a text."""
-        self.page.get_by_text(text, exact=True).first.scroll_into_view_if_needed()
-
-    def look_from(self, back: float, up: float, aside: float = 0.0) -> None:
-        """Stand away from the first photo's place, in units of its distance to what it shows."""
-        board = self.viewer._page
-        pose = board.poses[0]
-        ahead = pose.look_at - pose.position
-        place = (
-            pose.position
-            - back * ahead
-            + float(np.linalg.norm(ahead))
-            * (up * pose.up + aside * np.cross(ahead, pose.up) / np.linalg.norm(ahead))
-        )
-        for client in self.viewer.clients().values():
-            with client.atomic():
-                client.camera.position = board.scale * place
-                client.camera.look_at = board.scale * pose.look_at
-
-    def rest(self, seconds: float = 1.5) -> None:
-        """Wait until nothing on the page has changed for a while."""
-        before, since = b"", time.monotonic()
-        while time.monotonic() - since < seconds:
-            now = self.page.screenshot()
-            if now != before:
-                before, since = now, time.monotonic()
-            time.sleep(0.2)
 
 
 def scene(desk: Desk) -> None:
@@ -121,6 +68,65 @@ def wipe(desk: Desk) -> None:
     desk.choose("both", "wipe")
 
 
+def edit(desk: Desk) -> None:
+    """A crop box around the bananas, and the sizes and opacities of what is in it."""
+    desk.tab("Edit")
+    desk.look_from(0.3, 0.25, 0.2)
+    desk.check("crop")
+
+
+def floaters(desk: Desk) -> None:
+    """Likely floaters, marked."""
+    desk.tab("Edit")
+    desk.show("Likely floaters")
+    desk.press("Find floaters")
+    desk.rest(6.0)
+    desk.number("strength", 0.7)
+    desk.show("hide")
+
+
+def measure(desk: Desk) -> None:
+    """A distance between two points, which sets the scale."""
+    desk.tab("Measure")
+    desk.press("Measure")
+    desk.page.get_by_role("button", name="Click two points").wait_for()
+    desk.click(0.26, 0.6)
+    desk.until_placed("/measure/0/a")
+    desk.click(0.5, 0.55)
+    desk.until_placed("/measure/0/label")
+    desk.page.get_by_label("is really", exact=True).fill("0.19")
+    desk.press("Set scale")
+
+
+def path(desk: Desk) -> None:
+    """Five key frames and the path through them."""
+    desk.tab("Path")
+    for aside in (-0.9, -0.45, 0.0, 0.45, 0.9):
+        desk.look_from(0.0, 0.05, aside)
+        desk.rest()
+        desk.press("Add this view")
+    desk.look_from(2.2, 1.3, 0.6)
+
+
+def export(desk: Desk) -> None:
+    """What other programs open, with the command that writes the same."""
+    desk.tab("Export")
+    desk.choose("format", ".glb, glTF")
+    desk.check("as Gaussians")
+
+
+def cloud(desk: Desk) -> None:
+    """COLMAP's points as a cloud of their own; its y points down."""
+    desk.choose("up", "-y")
+    desk.number("point size", 2)
+
+
+def skeleton(desk: Desk) -> None:
+    """A motion with trails."""
+    desk.choose("trails", "ends of limbs")
+    desk.number("frame", 40)
+
+
 PICTURES: dict[str, Callable[[Desk], None]] = {
     "scene": scene,
     "photos": photos,
@@ -131,6 +137,13 @@ PICTURES: dict[str, Callable[[Desk], None]] = {
     "contribution": mode("contribution"),
     "ellipsoids": mode("ellipsoids"),
     "points": points,
+    "edit": edit,
+    "floaters": floaters,
+    "measure": measure,
+    "path": path,
+    "export": export,
+    "cloud": cloud,
+    "skeleton": skeleton,
     "versus": scene,
     "wipe": wipe,
 }
@@ -161,7 +174,10 @@ def main() -> None:
 
 def take(browser: Any, asked: argparse.Namespace, name: str) -> None:
     """A fresh page for each picture: no panel is left as another picture had it."""
-    viewer = opened([asked.run, asked.run_b] if name in OF_TWO_RUNS else [asked.run])
+    if name in ALONE:
+        viewer = ALONE[name]()
+    else:
+        viewer = opened([asked.run, asked.run_b] if name in OF_TWO_RUNS else [asked.run])
     page = browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]})
     try:
         page.goto(viewer.address)
@@ -208,6 +224,24 @@ def opened(runs: list[Path]) -> Any:
         first, second = (replace(one, source=source) for one, source in pair)
         viewer.compare(first, second, scene)
     return viewer
+
+
+def of_cloud() -> Any:
+    """The page of a cloud: the points of a bundled scene."""
+    from app.viewer.cloud_page import CloudPage
+
+    return CloudPage(load_scene(SAMPLES / "banana").points, "banana.ply", port=0)
+
+
+def of_motion() -> Any:
+    """The page of a bundled motion."""
+    from app.viewer.motion_page import MotionPage
+
+    return MotionPage(read_motions(SAMPLES / "motion" / "dog.npz"), "dog.npz", port=0)
+
+
+ALONE: dict[str, Callable[[], Any]] = {"cloud": of_cloud, "skeleton": of_motion}
+"""Pictures of other things than runs."""
 
 
 def small_jpeg(png: bytes) -> bytes:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from data.errors import UserError
-from data.ply import read_vertices, write_vertices
+from data.ply import read_rows, write_vertices
 from splatting import kernels
 from splatting.checkpoint import origin_of
 from splatting.splats import Splats
@@ -59,27 +60,33 @@ def load_ply(path: str | Path, saturated: bool = False) -> Splats:
 
     Raises UserError for a file that holds no splats, an unknown kernel, or numbers not finite.
     """
-    columns, comments = read_vertices(path)
-
-    rest = sum(re.fullmatch(r"f_rest_\d+", name) is not None for name in columns)
+    rows, comments = read_rows(path)
+    known = rows.dtype.names or ()
+    rest = sum(re.fullmatch(r"f_rest_\d+", name) is not None for name in known)
     if rest not in (0, 9, 24, 45):
         raise UserError(f"{path}: expected 0, 9, 24 or 45 properties f_rest_*, found {rest}")
-    bases = rest // _CHANNELS
     groups = [
         list(_AXES),
         [f"f_dc_{c}" for c in range(_CHANNELS)],
         ["opacity"],
         [f"scale_{i}" for i in range(3)],
         [f"rot_{i}" for i in range(4)],
-        [f"f_rest_{c * bases + k}" for k in range(bases) for c in range(_CHANNELS)],
+        [f"f_rest_{i}" for i in range(rest)],
     ]
-    missing = [name for names in groups for name in names if name not in columns]
+    missing = [name for names in groups for name in names if name not in known]
     if missing:
         raise UserError(
             f"{path}: expected the properties of splats, found no {', '.join(missing)};"
             " is it a point cloud or a mesh?"
         )
-    means, sh0, logit_opacities, log_scales, quats, shN = _tables(columns, groups)
+    means, sh0, logit_opacities, log_scales, quats, by_channel = (
+        _table(rows, names) for names in groups
+    )
+    bases = rest // _CHANNELS
+    shN = by_channel.reshape(len(rows), _CHANNELS, bases).transpose(0, 2, 1)
+    means, sh0, log_scales, quats, shN = map(
+        np.ascontiguousarray, (means, sh0, log_scales, quats, shN)
+    )
     logit_opacities = logit_opacities[:, 0]
     if saturated:
         logit_opacities = np.clip(logit_opacities, -_SATURATED, _SATURATED)
@@ -101,7 +108,7 @@ def load_ply(path: str | Path, saturated: bool = False) -> Splats:
         quats=quats,
         logit_opacities=np.ascontiguousarray(logit_opacities),
         sh0=sh0,
-        shN=shN.reshape(len(means), bases, _CHANNELS),
+        shN=shN,
         kernel=kernels.restore(
             _comment(comments, _KERNEL_COMMENT) or "gaussian", _comment(comments, _PROGRAM_COMMENT)
         ),
@@ -110,20 +117,21 @@ def load_ply(path: str | Path, saturated: bool = False) -> Splats:
     )
 
 
-def _tables(columns: dict[str, np.ndarray], groups: list[list[str]]) -> list[np.ndarray]:
-    """The columns of each group as one float32 array [n, columns].
-
-    A block of rows at a time: rows lie side by side in memory, and one column after the other would
-    fetch all of it once for each.
-    """
-    n = len(next(iter(columns.values())))
-    tables = [np.empty((n, len(names)), np.float32) for names in groups]
-    for start in range(0, n, _BLOCK):
+def _table(rows: np.ndarray, names: list[str]) -> np.ndarray:
+    """The fields of `rows` as one float32 array [n, fields]: a view where they lie side by side."""
+    shape = (len(rows), len(names))
+    layout: Any = rows.dtype.fields
+    fields = [layout[name] for name in names]
+    first = fields[0][1] if fields else 0
+    if fields == [(np.dtype("<f4"), first + 4 * k) for k in range(len(fields))]:
+        return np.ndarray(shape, "<f4", rows, first, (rows.itemsize, 4))
+    table = np.empty(shape, np.float32)
+    # a block of rows at a time: one field after the other would fetch all of it once for each
+    for start in range(0, len(rows), _BLOCK):
         block = slice(start, start + _BLOCK)
-        for table, names in zip(tables, groups, strict=True):
-            for index, name in enumerate(names):
-                table[block, index] = columns[name][block]
-    return tables
+        for index, name in enumerate(names):
+            table[block, index] = rows[name][block]
+    return table
 
 
 def _comment(comments: tuple[str, ...], key: str) -> str:

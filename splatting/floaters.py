@@ -44,22 +44,25 @@ HIDDEN = 0.95
 """A splat is hidden where less than this share of its depth is seen."""
 CONFIRMED = 0.5
 """What is left of a reason among neighbours once several cameras see the splat: not enough alone
-(on the banana scene, haze that cameras confirm holds 0.15 dB of the held-out photos)."""
+(`benchmarks.floaters --inner` compares it with others on photos taken out of the training ones)."""
 
 
 def floater_scores(
-    splats: Splats, cameras: Sequence[Camera] = (), tick: Callable[[], Any] = lambda: None
+    splats: Splats,
+    cameras: Sequence[Camera] = (),
+    tick: Callable[[], Any] = lambda: None,
+    confirmed: float = CONFIRMED,
 ) -> Float64[np.ndarray, "n"]:
     """How likely each splat is a floater, from 0 to 1; half and more is likely.
 
     `cameras` are those whose photos the splats were trained on, `tick` is called after each of them
-    (at most `MOST_CAMERAS` times).
+    (at most `MOST_CAMERAS` times), `confirmed` replaces `CONFIRMED`.
     """
     alone, haze = _among_neighbours(splats)
     if not len(cameras):
         return _joined(alone, haze)
     past, near, few = _seen_from([_small(camera) for camera in thinned(cameras)], splats, tick)
-    doubt = np.maximum(few, CONFIRMED)
+    doubt = np.maximum(few, confirmed)
     return _joined(past, near * few, doubt * alone, doubt * haze)
 
 

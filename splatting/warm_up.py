@@ -4,6 +4,8 @@ timing."""
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -19,10 +21,28 @@ _SIDE = 32
 
 
 def open_loops() -> None:
-    """Have numba ready to load loops, whatever the kernel: half a second that a thread can spend
-    while another reads a file."""
-    with compile_lock():
+    """Have numba ready to load loops, whatever the kernel: time that a thread can spend while
+    another reads a file."""
+    with compile_lock(), _without_blas():
         tiles.compact(np.zeros(1, np.bool_), np.zeros(1, np.int32))
+
+
+@contextmanager
+def _without_blas() -> Iterator[None]:
+    """numba looks for scipy's BLAS when the first loop is loaded, which takes as long again as all
+    else of it; no loop of ours multiplies matrices. For programs of our own only: later loops of
+    this process find no BLAS either."""
+    from numba.np import linalg
+
+    def none() -> None:
+        raise ImportError("not looked for")
+
+    found = linalg.ensure_blas
+    linalg.ensure_blas = none
+    try:
+        yield
+    finally:
+        linalg.ensure_blas = found
 
 
 def warm_up(kernel: Kernel, training: bool = True) -> float:

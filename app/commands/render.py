@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,9 +12,9 @@ from data.errors import UserError
 from splatting.selection import Selection
 
 if TYPE_CHECKING:
-    import numpy as np
     from rich.progress import Progress
 
+    from app.frames import Draw
     from data.camera import Camera
     from data.scene import Scene
     from splatting.splats import Splats
@@ -82,7 +81,7 @@ class Command:
             splats = with_origin(splats, scene.origin_world)
         cameras = [self._resized(camera) for camera in self._cameras(scene, splats)]
         with Progress(console=console, disable=not console.is_terminal) as bar:
-            draw = self._way(splats, scene, cameras, bar)
+            draw = self._drawer(splats, scene, cameras, bar)
             with film(self.out, self.fps) as add:
                 for camera in bar.track(cameras, description="drawing"):
                     add(draw(camera))
@@ -90,41 +89,24 @@ class Command:
         console.print(f"wrote {self.out}: {len(cameras)} frames of {size}")
         return 0
 
-    def _way(
+    def _drawer(
         self, splats: Splats, scene: Scene | None, cameras: list[Camera], bar: Progress
-    ) -> Callable[[Camera], np.ndarray]:
-        """What draws a frame; ranges of heat maps are those of a dozen frames, for all alike."""
-        from app import modes
-        from app.viewer.scene_view import to_uint8
-        from splatting import ellipsoids
-        from splatting.rasterization import count, render
+    ) -> Draw:
+        from app.frames import Look, drawer
 
-        looked_at = cameras[:: -(-len(cameras) // 12)]
-        if self.what == "depth":
-            from app.film import depth_range
-
-            seen = (modes.expected_depth(render(splats, camera)) for camera in looked_at)
-            limits = modes.Range(*depth_range(seen))
-            return lambda camera: modes.depth(render(splats, camera), limits).rgb
-        if self.what == "alpha":
-            return lambda camera: modes.alpha(render(splats, camera)).rgb
-        if self.what == "count":
-            counted = (count(splats, camera)[0] for camera in looked_at)
-            most = modes.Range(0.0, modes.count_limit(counted))
-            return lambda camera: modes.count(splats, camera, most).rgb
-        if self.what == "ellipsoids":
-            return lambda camera: to_uint8(ellipsoids.draw(splats, camera, self.level).rgb)
-        if self.what == "contribution":
-            if scene is None:
-                raise UserError(
-                    f"{self.run_or_file}: expected to know the scene's cameras, found no "
-                    "config.json that names it; add --scene SCENE"
-                )
-            measured = [view.camera for view in scene.train]
-            task = bar.add_task("measuring", total=len(measured))
-            painted = modes.measure(splats, measured, lambda done: bar.update(task, completed=done))
-            splats = modes.coloured(splats, painted, modes.contribution_range(painted))
-        return lambda camera: to_uint8(render(splats, camera, self.background).rgb)
+        look = Look(self.what, self.level, self.background)
+        if self.what != "contribution":
+            return drawer(splats, look, cameras)
+        if scene is None:
+            raise UserError(
+                f"{self.run_or_file}: expected to know the scene's cameras, found no "
+                "config.json that names it; add --scene SCENE"
+            )
+        measured = [view.camera for view in scene.train]
+        task = bar.add_task("measuring", total=len(measured))
+        return drawer(
+            splats, look, cameras, measured, lambda done: bar.update(task, completed=done)
+        )
 
     def _cameras(self, scene: Scene | None, splats: Splats) -> list[Camera]:
         from splatting import camera_paths

@@ -140,7 +140,7 @@ class Command:
             read_photo(view.image_path)
         viewer = None
         if not self.no_viewer:
-            viewer = training_run.open_viewer(scene, config, self.host, self.port, console)
+            viewer = training_run.open_viewer(scene, config, run, self.host, self.port, console)
         try:
             state = None
             if resumed:

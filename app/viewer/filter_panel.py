@@ -104,6 +104,6 @@ def histogram(
     the few large ones show."""
     span = (float(span[0]), max(float(span[1]), float(span[0]) + 1e-9))
     counts, ends = np.histogram(values, BINS, span)
-    kept, _ = np.histogram(values[keep], BINS, span)
+    kept = counts if keep.all() else np.histogram(values[keep], BINS, span)[0]
     most = max(int(counts.max()), 1)
     return 0.5 * (ends[1:] + ends[:-1]), np.sqrt(counts / most), np.sqrt(kept / most)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from app import modes
 from app.commands import render
 from app.contact_sheet import HEAT
+from app.frames import LEVEL, Look
 from app.viewer.captions import legend_html, line_html
 from app.viewer.contribution_mode import ContributionMode
 from app.viewer.twin import panel_html
@@ -35,7 +36,6 @@ ABOUT: dict[modes.What, str] = {
     "ellipsoids": "Each splat solid, out to where its paint has faded to the level; fainter ones "
     "are left out.",
 }
-DEFAULT_LEVEL = 0.15
 
 
 def number(value: float) -> str:
@@ -61,7 +61,7 @@ def add(page: Page) -> None:
         shown = gui.add_dropdown("show", names)
         legend = gui.add_html("", visible=False)
         level = gui.add_slider(
-            "level", 0.01, 0.95, 0.01, DEFAULT_LEVEL, visible=False, hint="Alpha at the surface"
+            "level", 0.01, 0.95, 0.01, LEVEL, visible=False, hint="Alpha at the surface"
         )
         bar = gui.add_progress_bar(0.0, visible=False, animated=True)
         about = gui.add_html("", visible=False)
@@ -116,7 +116,7 @@ def add(page: Page) -> None:
     }
 
     def command(what: modes.What) -> str:
-        surface = level.value if what == "ellipsoids" else DEFAULT_LEVEL
+        surface = level.value if what == "ellipsoids" else LEVEL
         film, scene = Path("film.mp4"), Path(page.scene_option) if page.scene_option else None
         shown = Path(page.source or "RUN")
         return panel_html(render.Command(shown, film, what=what, level=surface, scene=scene))
@@ -127,6 +127,7 @@ def add(page: Page) -> None:
         level.visible = what == "ellipsoids"
         twin.content, twin.visible = command(what), what != "rgb"
         stage.mode = ways[what]
+        page.show_as(Look(what, level.value if what == "ellipsoids" else LEVEL))
         page.wake()
 
     shown.on_update(choose)

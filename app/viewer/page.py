@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from app.frames import Look
 from app.viewer.edits import Edits
 
 if TYPE_CHECKING:
@@ -68,9 +69,22 @@ class Page:
     """Upwards in the scene, as its cameras are held."""
     scene_option: str = ""
     """What --scene named, where it was given."""
+    look: Look = field(default_factory=Look)
+    """What of the splats is shown, and filmed."""
 
     def __post_init__(self) -> None:
         self.edits = Edits(self.stage, self.wake)
+        self._look_listeners: list[Callable[[], None]] = []
+
+    def show_as(self, look: Look) -> None:
+        """Have films, and the commands that panels show, look like the picture."""
+        self.look = look
+        for tell in self._look_listeners:
+            tell()
+
+    def on_look(self, tell: Callable[[], None]) -> None:
+        """Call `tell` after each change of what is shown."""
+        self._look_listeners.append(tell)
 
     @property
     def scale(self) -> float:

@@ -74,6 +74,7 @@ class _Path:
         self.film.on_click(self._film)
         self.cancel.on_click(lambda _: self.cancelled.set())
         page.edits.on_change(self._tell)
+        page.on_look(self._tell)
         self._changed()
 
     def cameras(self) -> list[Camera]:
@@ -167,20 +168,22 @@ class _Path:
     def _draw(self, client: Any, out: Path) -> str:
         """Draw the film; the command of the twin does the same."""
         from app.film import film
-        from app.viewer.scene_view import to_uint8
+        from app.frames import drawer
 
-        stage, source = self.page.stage, self.page.edits.source
+        page, source = self.page, self.page.edits.source
         if source is None:
             raise UserError("no splats yet")
-        cameras, splats = self.cameras(), source.take(self.page.edits.keep(source))
+        cameras, splats = self.cameras(), source.take(page.edits.keep(source))
+        measured = [view.camera for view in page.views if view.split == "train"]
+        turn = page.stage.pace.turn
         self.cancel.visible = True
         try:
             with film(out, self._fps()) as add_picture:
+                draw = drawer(splats, page.look, cameras, measured, self._measured, turn)
                 for done, camera in enumerate(cameras):
-                    if self.cancelled.is_set() or self.page.closed:
-                        raise UserError("cancelled")
-                    with stage.pace.turn():
-                        picture = to_uint8(stage.render(splats, camera).rgb)
+                    self._go_on()
+                    with turn():
+                        picture = draw(camera)
                     add_picture(picture)
                     self.job.progress((done + 1) / len(cameras))
                     self.job.say(f"frame {done + 1} of {len(cameras)}")
@@ -190,12 +193,27 @@ class _Path:
         client.send_file_download(out.name, content)
         return f"{len(cameras)} frames, {len(content) / 1e6:.1f} MB: the link is on the left"
 
+    def _go_on(self) -> None:
+        if self.cancelled.is_set() or self.page.closed:
+            raise UserError("cancelled")
+
+    def _measured(self, photos: int) -> None:
+        self._go_on()
+        self.job.say(f"contribution measured in {photos} photos")
+
     def _file(self) -> str:
         return f"{name_of(self.page)}-path.json"
 
     def _tell(self) -> None:
         self.twin.visible = len(self.list.keys) > 1
-        film = Path(f"{name_of(self.page)}.mp4")
+        film, look = Path(f"{name_of(self.page)}.mp4"), self.page.look
         self.twin.content = panel_html(
-            render_command(self.page, out=film, path=self._file(), fps=self._fps())
+            render_command(
+                self.page,
+                out=film,
+                path=self._file(),
+                fps=self._fps(),
+                what=look.what,
+                level=look.level,
+            )
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browsing import until
+from known_cloud import StubPredictor, ball
 
 import data
 import pointcloud
@@ -17,37 +18,10 @@ from app.viewer.class_view import SIGMAS, ellipsoids
 from app.viewer.cloud_colours import can_be_lit, choices, legend, lit, point_colours
 from app.viewer.cloud_page import CloudPage
 from app.viewer.cloud_view import PAGE_POINTS, UPS
-from app.viewer.interfaces import Explanation
 from data.clouds import PointCloud
 from data.errors import UserError
 from data.geometry import rotation_from_quat
 from tests.app.shapes import Shapes, box
-
-
-class StubPredictor:
-    """Certain of everything, and able to say why."""
-
-    labels = ("chair", "table", "lamp", "sofa", "bed", "<car>")
-
-    def __init__(self) -> None:
-        self.seen: list[int] = []
-
-    def predict(self, xyz):
-        self.seen.append(len(xyz))
-        return np.array([[0.7, 0.15, 0.08, 0.04, 0.02, 0.01]])
-
-    def explain(self, xyz):
-        covariances = np.tile(0.02 * np.eye(3), (5, 1, 1))
-        return Explanation(xyz[:5], covariances, np.arange(0, len(xyz), 7))
-
-
-def ball(count: int = 900) -> PointCloud:
-    rng = np.random.default_rng(0)
-    normals = rng.normal(size=(count, 3))
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    rgb = rng.integers(0, 256, (count, 3)).astype(np.uint8)
-    labels = (normals[:, 2] > 0).astype(np.int64) + 3
-    return PointCloud(normals * (1.0, 0.7, 0.5), rgb, normals, labels)
 
 
 @pytest.fixture(scope="module")

@@ -220,9 +220,10 @@ def test_each_mode_draws_what_it_says_and_shows_its_command(real, real_page, sce
         choose(real_page, "show", name)
         assert comes_to(real, real_page, expected), name
         command = real_page.get_by_text(f"darb3d render runs/cloud --out film.mp4 --what {what}")
-        assert command.is_visible()
+        assert command.is_visible() and real._page.look.what == what
     type_number(real_page, "level", 0.6)
     assert comes_to(real, real_page, lambda c: ellipsoids.draw(splats, c, 0.6).rgb)
+    assert real._page.look.level == 0.6
     choose(real_page, "show", "splats a pixel")
     real_page.get_by_text("on average").wait_for(timeout=10_000)
     choose(real_page, "show", "colours")

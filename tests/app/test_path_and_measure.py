@@ -25,6 +25,7 @@ from known_scene import (
 
 import splatting
 from app.__main__ import main
+from app.frames import Look
 from app.viewer.cameras import camera_from_pose
 from app.viewer.measure_panel import plain
 from app.viewer.picking import LEAST_ALPHA, point_under
@@ -122,27 +123,32 @@ def test_a_preview_moves_the_camera_and_brings_it_back(viewer, page):
     assert until(lambda: np.abs(client(viewer).camera.position - there).max() < 1e-3)
 
 
-def test_a_film_is_drawn_offered_and_the_one_of_its_command(viewer, page, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("what", "count"), [("rgb", 12), ("depth", 24)])
+def test_a_film_shows_what_the_page_does_and_is_the_one_of_its_command(
+    viewer, page, tmp_path, monkeypatch, what, count
+):
     ffmpeg = pytest.importorskip("imageio_ffmpeg")
-    page.get_by_label("seconds", exact=True).fill("0.5")
+    page.get_by_label("seconds", exact=True).fill(str(count / 24))
     viewer._page.edits.select(min_opacity=0.5)
+    viewer._page.show_as(Look(what))
     with page.expect_download() as download:
         press(page, "Save path")
     download.value.save_as(tmp_path / "known-path.json")
     press(page, "Render film")
-    page.get_by_text("12 frames").wait_for(timeout=60_000)
+    page.get_by_text(f"{count} frames").wait_for(timeout=60_000)
     with page.expect_download() as download:
-        page.get_by_text("known.mp4 (").click()
+        page.get_by_text("known.mp4 (").last.click()
     film = tmp_path / "page.mp4"
     download.value.save_as(film)
     monkeypatch.chdir(tmp_path)
     (line,) = twin_texts(page)
-    assert "--min-opacity 0.5" in line
+    assert "--min-opacity 0.5" in line and ("--what depth" in line) == (what == "depth")
     assert main(shlex.split(line)[1:]) == 0
     frames = [pictures(ffmpeg, path) for path in (film, tmp_path / "known.mp4")]
-    assert len(frames[0]) == len(frames[1]) == 12
+    assert len(frames[0]) == len(frames[1]) == count
     assert np.mean(np.abs(frames[0].astype(float) - frames[1])) < 1.0
     viewer._page.edits.select(min_opacity=0.0)
+    viewer._page.show_as(Look())
 
 
 def pictures(ffmpeg, path: Path) -> np.ndarray:

@@ -11,8 +11,12 @@ import pytest
 import tyro
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
+import data
+from app import training_run
 from app.commands import export, render
+from app.runs import RunConfig, RunFolder
 from app.viewer import twin
 from app.viewer.edits import Edits
 from app.viewer.page import Page
@@ -104,3 +108,16 @@ def test_edits_of_other_splats_leave_their_floaters_alone():
 def test_numbers_are_written_whole(value):
     command = export.Command(Path("a"), Path("b"), scale=value)
     assert read_back(twin.line(command)).scale == value
+
+
+def test_the_page_of_a_training_names_its_run(banana, tmp_path):
+    run = RunFolder(tmp_path / "runs" / "banana-gaussian-1")
+    config = RunConfig(str(banana), "gaussian", 8, None, 1, 0, False, 1000, None)
+    console = Console(quiet=True)
+    scene = data.load_scene(banana, 8)
+    viewer = training_run.open_viewer(scene, config, run, "127.0.0.1", 0, console)
+    try:
+        words = shlex.split(twin.line(twin.export_command(viewer._page)))
+        assert words[2:] == [str(run.path), "--out", "banana-gaussian-1.ply"]
+    finally:
+        viewer.close()
