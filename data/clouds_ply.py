@@ -8,8 +8,8 @@ from data.cloud_columns import by_name
 from data.clouds import PointCloud
 from data.meshes import Mesh, surface
 from data.ply import read_vertices
+from data.ply_elements import TRIANGLES, read_elements
 from data.ply_header import read_header
-from data.ply_rows import TRIANGLES, read_rows
 
 
 def read(path: Path) -> PointCloud:
@@ -19,7 +19,7 @@ def read(path: Path) -> PointCloud:
     if faces is None or not faces.count:
         columns, _ = read_vertices(path)
         return by_name(columns, path)
-    rows = read_rows(path, header)
+    rows = read_elements(path, header)
     vertices = by_name(rows["vertex"], path)
     triangles = rows["face"].get(TRIANGLES)
     return vertices if triangles is None else surface(Mesh(vertices, triangles), path)

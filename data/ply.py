@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import UserError
+from data.ply_elements import read_elements
 from data.ply_header import read_header
-from data.ply_rows import read_rows
 from data.whole_files import replacing
 
 _BLOCK = 4096
@@ -35,7 +35,7 @@ def read_rows(path: str | Path) -> tuple[np.ndarray, tuple[str, ...]]:
     header = read_header(path)
     if len(header.elements) > 1:
         # plyfile reads every element, and believes whatever length a list says it has
-        return read_rows(path, header)["vertex"], header.comments
+        return _records(read_elements(path, header)["vertex"]), header.comments
     import plyfile
 
     try:
@@ -51,6 +51,15 @@ def read_rows(path: str | Path) -> tuple[np.ndarray, tuple[str, ...]]:
             "download it again"
         ) from None
     return rows, tuple(file.comments)
+
+
+def _records(columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Columns of one length side by side."""
+    count = max((len(column) for column in columns.values()), default=0)
+    rows = np.empty(count, [(name, column.dtype) for name, column in columns.items()])
+    for name, column in columns.items():
+        rows[name] = column
+    return rows
 
 
 def write_vertices(

@@ -22,7 +22,7 @@ TRIANGLES = "triangles"
 _CORNERS = ("vertex_indices", "vertex_index")
 
 
-def read_rows(path: Path, header: Header) -> dict[str, Columns]:
+def read_elements(path: Path, header: Header) -> dict[str, Columns]:
     """Columns of single values by element and property; polygons are cut into `triangles`, (m, 3).
 
     Elements behind the vertices and faces are not read. UserError for a broken file.
