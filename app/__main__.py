@@ -7,6 +7,7 @@ answers at once.
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 # read when torch is first loaded: threads that wait by spinning slow a training many times over
@@ -27,6 +28,7 @@ COMMANDS = {
     "fit": "train a classifier of point clouds, or a lifter of 2D keypoints (fit lifter)",
     "lift": "lift the 2D keypoints of any animal to a 3D motion: .glb, .bvh, .csv, .h5, .npz",
     "make-motions": "write generated animals in motion, to train a lifter on",
+    "classify": "name what clouds and meshes show: files, folders, patterns",
     "adapt": "fit a trained classifier to your own classes by an adapter of a few kB",
     "forget": "make a trained classifier forget classes",
     "inspect": "say what a saved transformer is made of and how it is conditioned",
@@ -35,6 +37,9 @@ COMMANDS = {
 
 SECOND_WORDS = {"fit": ("lifter",)}
 """Words after a command that have a file of commands of their own."""
+
+ADDRESS = r"local|auto|(ray://)?[\w.-]+:\d+"
+"""Of a Ray cluster; any other word after --ray is a file."""
 
 HELP = """\
 usage: darb3d COMMAND [OPTIONS]
@@ -54,6 +59,7 @@ examples:
   darb3d render runs/SCENE-raised-cosine-1 -o film.mp4
   darb3d export runs/SCENE-raised-cosine-1 -o scene.glb --bake-gaussian
   darb3d fit classifier --data CLOUDS -o model.safetensors
+  darb3d classify SCANS --weights model.safetensors
   darb3d adapt model.safetensors --data MY_CLOUDS --bits 4
   darb3d lift TRACKS.h5 -o motion.glb --known-length "nose-tailbase=82mm"
   darb3d fit lifter RIGS -o lifter.safetensors --fit.minutes 180
@@ -67,12 +73,15 @@ def main(arguments: list[str] | None = None) -> int:
     return guarded(lambda: _dispatch(words))
 
 
-def _with_value(words: list[str], flag: str, value: str) -> list[str]:
-    """`words` with `value` after a bare `flag`: argument parsers know no option of either kind."""
+def _with_value(words: list[str], flag: str, value: str, fits: str = "") -> list[str]:
+    """`words` with `value` after a bare `flag`, one before no word that `fits` (a pattern):
+    argument parsers know no option of either kind."""
     if flag not in words:
         return words
     place = words.index(flag) + 1
     bare = place == len(words) or words[place].startswith("-")
+    if not bare and fits:
+        bare = re.fullmatch(fits, words[place]) is None
     return [*words[:place], value, *words[place:]] if bare else words
 
 
@@ -103,6 +112,8 @@ def _run_command(name: str, options: list[str]) -> int:
     module = import_module(f"app.commands.{name.replace(' ', '_').replace('-', '_')}")
     if name == "train":
         options = _with_value(options, "--resume", "newest")
+    if name == "classify":
+        options = _with_value(options, "--ray", "local", fits=ADDRESS)
     command = tyro.cli(
         module.Command,
         prog=f"darb3d {name}",

@@ -42,6 +42,9 @@ def say_data(console: Console, train: LabelledClouds, held_out: LabelledClouds) 
         f"{len(train):,} clouds of {len(train.classes)} classes to train on,"
         f" {len(held_out):,} held out"
     )
+    if train.refused:
+        more = "" if len(train.refused) == 1 else f", and {len(train.refused) - 1:,} more"
+        console.print(f"left out: {train.refused[0]}{more}")
 
 
 def percent(found: Accuracy) -> str:

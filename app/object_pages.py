@@ -14,19 +14,24 @@ if TYPE_CHECKING:
     from app.viewer.served_page import ServedPage
 
 
-def object_page(paths: Sequence[Path], port: int | None, host: str) -> ServedPage | None:
+def object_page(
+    paths: Sequence[Path], port: int | None, host: str, classifier: str | None = None
+) -> ServedPage | None:
     """The page of a cloud, or of motions together; None where `paths` hold splats.
 
-    UserError for what does not go on one page.
+    `classifier`, a name or a file, says what a cloud is. UserError for what does not go on one
+    page.
     """
     kinds = [kind_of(path) for path in paths]
     if len(set(kinds)) > 1:
         found = ", ".join(f"{path} ({kind})" for path, kind in zip(paths, kinds, strict=True))
         raise UserError(f"expected files of one kind for one page, found {found}")
+    if classifier is not None and kinds[0] != "cloud":
+        raise UserError(f"--classifier: expected a cloud of points to name, found {kinds[0]}")
     if kinds[0] == "motion":
         return _motion_page(paths, port, host)
     if kinds[0] == "cloud":
-        return _cloud_page(paths, port, host)
+        return _cloud_page(paths, port, host, classifier)
     return None
 
 
@@ -43,10 +48,14 @@ def _motion_page(paths: Sequence[Path], port: int | None, host: str) -> ServedPa
     return MotionPage(clips, title, port, host)
 
 
-def _cloud_page(paths: Sequence[Path], port: int | None, host: str) -> ServedPage:
+def _cloud_page(
+    paths: Sequence[Path], port: int | None, host: str, classifier: str | None
+) -> ServedPage:
+    from app.predictors import load_predictor
     from app.viewer.cloud_page import CloudPage
     from data.clouds import read_cloud
 
     if len(paths) > 1:
         raise UserError(f"expected one cloud, found {len(paths)}; the page opens others by upload")
-    return CloudPage(read_cloud(paths[0]), paths[0].name, port, host)
+    predictor = None if classifier is None else load_predictor(classifier)
+    return CloudPage(read_cloud(paths[0]), paths[0].name, port, host, predictor)

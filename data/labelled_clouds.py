@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
-from data.clouds import read_cloud
 from data.errors import UserError
+from data.labelled_folders import labelled_folders
+from data.npz import read_arrays
+from data.thinned_clouds import thinned_clouds
 
 _SPLIT_SEED = 8995
 """Of what is held out: fixed, so that every command holds the same clouds out of the same data."""
@@ -28,6 +31,8 @@ class LabelledClouds:
     classes: tuple[str, ...]
     groups: Int64[np.ndarray, "count"]
     """Clouds of one group are near-copies of each other and stay on one side of a split."""
+    refused: tuple[str, ...] = ()
+    """Why files were left out, a line each."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -68,7 +73,10 @@ class LabelledClouds:
 def read_labelled_clouds(
     path: str | Path, rows: Literal["train", "test"] = "train"
 ) -> LabelledClouds:
-    """The clouds of a folder (`class/file.ply`) or an .npz archive.
+    """The clouds of a folder (see `labelled_folders`) or an .npz archive.
+
+    Clouds of a folder are thinned and kept in the user's cache; files that cannot be read are left
+    out and counted in `refused`.
 
     The archive holds `points`, (count, n, 3), or (all points, 3) cut by `offsets`; int16 means
     1 / 32767; `label` and `classes`; and, if it likes, `is_test` and `dup_group`. Rows marked as
@@ -76,7 +84,7 @@ def read_labelled_clouds(
     """
     path = Path(path)
     if path.is_dir():
-        found = _from_folder(path)
+        found = _from_folder(path, rows)
     elif path.is_file() and path.suffix.lower() == ".npz":
         found = _from_npz(path, rows)
     else:
@@ -89,25 +97,30 @@ def read_labelled_clouds(
     return found
 
 
-def _from_folder(path: Path) -> LabelledClouds:
-    folders = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+def _from_folder(path: Path, rows: Literal["train", "test"]) -> LabelledClouds:
+    by_class = labelled_folders(path, rows)
+    classes = tuple(by_class)
+    files = [(label, file) for label, name in enumerate(classes) for file in by_class[name]]
     clouds, labels = [], []
-    for label, folder in enumerate(folders):
-        files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
-        if not files:
-            raise UserError(f"{folder}: expected point-cloud files of the class, found none")
-        clouds += [read_cloud(file).xyz for file in files]
-        labels += [label] * len(files)
-    classes = tuple(folder.name for folder in folders)
-    return LabelledClouds(clouds, np.array(labels, np.int64), classes, np.arange(len(labels)))
+    refused: dict[int, list[str]] = {}
+    found = thinned_clouds([file for _, file in files])
+    for (label, _), cloud in zip(files, found, strict=True):
+        if isinstance(cloud, UserError):
+            refused.setdefault(label, []).append(str(cloud))
+            continue
+        clouds.append(cloud)
+        labels.append(label)
+    for label in refused.keys() - set(labels):
+        raise UserError(
+            f"{path}: expected point-cloud files of the class {classes[label]}, found none that can"
+            f" be read, the first: {refused[label][0]}"
+        )
+    groups, reasons = np.arange(len(labels)), tuple(chain.from_iterable(refused.values()))
+    return LabelledClouds(clouds, np.array(labels, np.int64), classes, groups, reasons)
 
 
 def _from_npz(path: Path, rows: Literal["train", "test"]) -> LabelledClouds:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except Exception as error:  # zipfile, zlib and numpy errors share no base class
-        raise UserError(f"{path}: expected an .npz archive, found: {error}") from None
+    arrays = read_arrays(path)
     missing = [name for name in ("points", "label", "classes") if name not in arrays]
     if missing:
         raise UserError(

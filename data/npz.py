@@ -1,8 +1,9 @@
-"""Arrays out of an .npz of unknown origin: no pickles, and no more memory than it is worth."""
+"""Arrays out of an .npz or .npy of unknown origin: no pickles, no more memory than it is worth."""
 
 from __future__ import annotations
 
 import io
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -17,6 +18,15 @@ _LARGEST_RATIO = 200
 """Measured numbers do not shrink so much: what does is made to fill memory."""
 _FREE_BYTES = 1_000_000
 """Below this any ratio is harmless."""
+_OF_ARRAYS = (
+    ValueError,
+    SyntaxError,
+    tokenize.TokenError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+)
+"""What numpy makes of a broken header."""
 
 
 def read_arrays(path: str | Path, limit_bytes: int = LIMIT_BYTES) -> dict[str, np.ndarray]:
@@ -38,14 +48,10 @@ def read_arrays(path: str | Path, limit_bytes: int = LIMIT_BYTES) -> dict[str, n
         raise UserError(f"{path}: expected an .npz file, found none") from None
     except (
         OSError,
-        ValueError,
-        SyntaxError,
+        *_OF_ARRAYS,
         EOFError,
         RuntimeError,
         NotImplementedError,
-        OverflowError,
-        RecursionError,
-        MemoryError,
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
@@ -54,6 +60,19 @@ def read_arrays(path: str | Path, limit_bytes: int = LIMIT_BYTES) -> dict[str, n
             "download it again"
         ) from None
     return arrays
+
+
+def read_array(path: Path) -> np.ndarray:
+    """The array of an .npy; UserError for a broken one, or one of objects."""
+    try:
+        return _array(path.read_bytes())
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    except _OF_ARRAYS as error:
+        raise UserError(
+            f"{path}: expected an .npy array, found a broken one ({error}); write or download it"
+            " again"
+        ) from None
 
 
 def _bounded(stream: IO[bytes], left: int) -> bytes:

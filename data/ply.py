@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from data.errors import UserError
+from data.ply_elements import read_elements
+from data.ply_header import read_header
 from data.whole_files import replacing
 
 _BLOCK = 4096
@@ -32,7 +32,10 @@ def read_rows(path: str | Path) -> tuple[np.ndarray, tuple[str, ...]]:
     Raises `UserError` for a missing, foreign or broken file.
     """
     path = Path(path)
-    _check_header(path)
+    header = read_header(path)
+    if len(header.elements) > 1:
+        # plyfile reads every element, and believes whatever length a list says it has
+        return _records(read_elements(path, header)["vertex"]), header.comments
     import plyfile
 
     try:
@@ -48,6 +51,15 @@ def read_rows(path: str | Path) -> tuple[np.ndarray, tuple[str, ...]]:
             "download it again"
         ) from None
     return rows, tuple(file.comments)
+
+
+def _records(columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Columns of one length side by side."""
+    count = max((len(column) for column in columns.values()), default=0)
+    rows = np.empty(count, [(name, column.dtype) for name, column in columns.items()])
+    for name, column in columns.items():
+        rows[name] = column
+    return rows
 
 
 def write_vertices(
@@ -75,23 +87,3 @@ def write_vertices(
     file = plyfile.PlyData([element], byte_order="<", comments=list(comments))
     with replacing(path) as draft, open(draft, "wb") as stream:
         file.write(stream)
-
-
-def _check_header(path: Path) -> None:
-    """Refuse what is no PLY, and more vertices than the file can hold, before memory is taken."""
-    try:
-        with open(path, "rb") as stream:
-            head = stream.read(1 << 16)
-            size = os.fstat(stream.fileno()).st_size
-    except OSError as error:
-        raise UserError(f"{path}: expected a PLY file, found: {error.strerror}") from None
-    if not re.match(rb"ply\r?\n", head) or b"end_header" not in head:
-        raise UserError(f"{path}: expected a PLY file, found something else (no PLY header)")
-    count = re.search(rb"element\s+vertex\s+(\d+)", head)
-    if count is None:
-        raise UserError(f"{path}: expected a PLY file with vertices, found no element `vertex`")
-    if int(count.group(1)) > size:
-        raise UserError(
-            f"{path}: expected {int(count.group(1))} vertices, found a file of {size} bytes; it is "
-            "cut short, write or download it again"
-        )

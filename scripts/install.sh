@@ -32,6 +32,6 @@ if ! .venv/bin/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec(
     *) open3d=open3d ;;
     esac
     install --only-binary :all: "$open3d" 2>/dev/null ||
-        echo "$open3d has no wheel for this system and Python: point clouds other than .ply cannot be read"
+        echo "$open3d has no wheel for this system and Python: darb3d mesh will say so"
 fi
 echo "$torch" >.venv/.installed

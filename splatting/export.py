@@ -94,7 +94,7 @@ def load_ply(path: str | Path, saturated: bool = False) -> Splats:
     for part in (means, log_scales, quats, sh0, shN, logit_opacities[:, None]):
         finite = np.isfinite(part)
         if not finite.all():  # row by row takes ten times as long
-            broken |= ~finite.all(axis=1)
+            broken |= ~finite.reshape(len(finite), -1).all(axis=1)
     if broken.any():
         raise UserError(
             f"{path}: expected finite numbers and rotations, found {broken.sum()} of {len(means)}"

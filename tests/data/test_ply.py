@@ -95,3 +95,19 @@ def test_a_failed_write_leaves_the_old_file_and_no_draft(tmp_path, monkeypatch):
 def test_columns_of_differing_lengths_are_a_programmers_error(tmp_path):
     with pytest.raises(ValueError, match="one length"):
         ply.write_vertices(tmp_path / "a.ply", {"x": np.zeros(2), "y": np.zeros(3)})
+
+
+def test_vertices_beside_other_elements_are_the_same(tmp_path):
+    columns = {"x": np.array([1.5, 2.5], np.float32), "label": np.array([7, 9], np.uint8)}
+    ply.write_vertices(tmp_path / "a.ply", columns, comments=["of ours"])
+    content = (tmp_path / "a.ply").read_bytes()
+    before = b"element camera 1\nproperty double f\nelement vertex"
+    content = content.replace(b"element vertex", before).replace(
+        b"end_header\n", b"end_header\n" + np.float64(0.5).tobytes()
+    )
+    (tmp_path / "a.ply").write_bytes(content)
+    found, comments = ply.read_vertices(tmp_path / "a.ply")
+    assert comments == ("of ours",) and list(found) == ["x", "label"]
+    for name, column in columns.items():
+        assert found[name].dtype == column.dtype
+        np.testing.assert_array_equal(found[name], column)

@@ -109,6 +109,14 @@ def test_broken_numbers_are_counted(tmp_path: Path) -> None:
         load_ply(tmp_path / "a.ply")
 
 
+def test_a_broken_harmonic_is_counted(tmp_path: Path) -> None:
+    splats = splats_of("gaussian", 2)
+    splats.shN[4, 3, 1] = np.inf
+    save_ply(tmp_path / "a.ply", splats)
+    with pytest.raises(UserError, match="found 1 of 20 splats"):
+        load_ply(tmp_path / "a.ply")
+
+
 def test_a_cloud_and_an_unknown_kernel_are_refused(tmp_path: Path) -> None:
     write_vertices(tmp_path / "cloud.ply", {axis: np.zeros(3, np.float32) for axis in "xyz"})
     with pytest.raises(UserError, match="is it a point cloud"):
