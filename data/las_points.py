@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,8 @@ def las_columns(path: str | Path) -> dict[str, np.ndarray]:
     # the parallel decompressor sizes its buffers by a table that nothing checks
     backend = laspy.LazBackend.Lazrs
     pieces = []
-    with laspy.open(str(path), laz_backend=backend, read_evlrs=False) as reader:
+    options: dict[str, Any] = {"laz_backend": backend, "read_evlrs": False}
+    with laspy.open(str(path), **options) as reader:
         names = set(reader.header.point_format.dimension_names)
         for points in reader.chunk_iterator(_PIECE):
             piece = {"xyz": np.stack([points.x, points.y, points.z], 1).astype(np.float64)}

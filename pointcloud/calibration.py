@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
@@ -29,7 +30,7 @@ def fitted_temperature(
         given = probabilities(scores, float(np.exp(log_temperature)))[rows, labels]
         return float(-np.log(np.maximum(given, 1e-12)).mean())
 
-    found = minimize_scalar(surprise, bounds=(np.log(0.05), np.log(20.0)), method="bounded")
+    found: Any = minimize_scalar(surprise, bounds=(np.log(0.05), np.log(20.0)), method="bounded")
     return float(np.exp(found.x))
 
 
