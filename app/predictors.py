@@ -14,7 +14,8 @@ Clouds = Sequence[Float[np.ndarray, "_ 3"]]
 class CloudClassifier(Protocol):
     """Names the classes of clouds, z up; place and scale do not matter."""
 
-    labels: tuple[str, ...]
+    @property
+    def labels(self) -> tuple[str, ...]: ...
 
     def predict(self, xyz: Float[np.ndarray, "n 3"] | Clouds) -> Float[np.ndarray, "b classes"]:
         """Probabilities, a row for each cloud (one for an array) whatever is asked with it."""
