@@ -27,7 +27,8 @@ class Lifter(Protocol):
 class Predictor(Protocol):
     """Names the class of a cloud."""
 
-    labels: tuple[str, ...]
+    @property
+    def labels(self) -> tuple[str, ...]: ...
 
     def predict(self, xyz: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "1 classes"]:
         """Probabilities of the labels, in their order."""
