@@ -7,7 +7,8 @@ else; a real browser would take cores that a user has elsewhere. Pictures of a m
 made smaller when time is short, so their size stands beside the rate. `first`: from the start of
 `darb3d view` until a page has its first picture, with compiled code in the cache. `memory`: all
 processes of Chromium (software WebGL: what a GPU would hold is among it), with the page of N splats
-less the page of none; needs playwright.
+less the page of none, once while the server draws and once while the browser does; needs
+playwright.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from app.viewer.drawing_panel import BROWSER
 from benchmarks.machine import facts, parser, print_table, write_json
 from benchmarks.page_client import PageClient, Seat, size_of
 from benchmarks.render import camera_of, splats_in
@@ -37,6 +39,7 @@ SEAT = Seat(
 )
 KERNEL = "raised-cosine"
 COMPILES_S = 600.0
+WATCHED_S = 30.0
 
 
 def write_splats(folder: Path, count: int) -> Path:
@@ -121,17 +124,12 @@ def first_pictures(path: Path, rounds: int) -> dict[str, Any]:
     return {**medians, "rounds": rounds}
 
 
-def browser_memory(path: Path) -> dict[str, Any]:
-    """Megabytes that Chromium holds once the page of `path` shows its picture."""
+def browser_memory(path: Path) -> Iterator[dict[str, Any]]:
+    """Megabytes that Chromium holds once the page of `path` shows its picture, drawn by the server
+    and then by itself: the most in `WATCHED_S` seconds."""
     import shutil
 
-    import psutil
     from playwright.sync_api import sync_playwright
-
-    def held() -> float:
-        found = psutil.Process().children(recursive=True)
-        browsers = [process for process in found if "chrom" in process.name()]
-        return sum(process.memory_full_info().pss for process in browsers) / 2**20
 
     arguments = ["--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader"]
     with view(path) as (_process, address), sync_playwright() as play:
@@ -139,13 +137,33 @@ def browser_memory(path: Path) -> dict[str, Any]:
             page.picture(COMPILES_S)
         browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
         tab = browser.new_page(viewport={"width": 1280, "height": 720})
-        empty = held()
+        empty = _held_mb()
         tab.goto(address)
         tab.wait_for_selector("canvas", timeout=120_000)
-        time.sleep(20)
-        peak = held()
+        for drawn_by in ("server", "browser"):
+            if drawn_by == "browser":
+                tab.get_by_label("drawn by", exact=True).first.click()
+                tab.get_by_role("option", name=BROWSER, exact=True).click()
+            most, end = 0.0, time.monotonic() + WATCHED_S
+            while time.monotonic() < end:
+                most = max(most, _held_mb())
+                time.sleep(0.5)
+            yield {
+                "drawn_by": drawn_by,
+                "empty_mb": round(empty),
+                "page_mb": round(most),
+                "beside_mb": round(most - empty),
+            }
         browser.close()
-    return {"empty_mb": round(empty), "page_mb": round(peak), "beside_mb": round(peak - empty)}
+
+
+def _held_mb() -> float:
+    """Proportional set size of every process of Chromium that this one started."""
+    import psutil
+
+    found = psutil.Process().children(recursive=True)
+    browsers = [process for process in found if "chrom" in process.name()]
+    return sum(process.memory_full_info().pss for process in browsers) / 2**20
 
 
 def main() -> None:
@@ -175,7 +193,8 @@ def main() -> None:
             add("first", million, first_pictures(write_splats(folder, million), rounds))
         if "memory" in given.part:
             for count in (million,) if given.quick else (million, 3 * million):
-                add("memory", count, browser_memory(write_splats(folder, count)))
+                for figures in browser_memory(write_splats(folder, count)):
+                    add("memory", count, figures)
     if given.json:
         write_json(given.json, {"benchmark": "viewer", "machine": machine, "cells": cells})
 

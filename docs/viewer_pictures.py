@@ -8,24 +8,17 @@ from __future__ import annotations
 
 import argparse
 import io
-import re
 import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-SAMPLES = HERE.parent / "data" / "samples"
 sys.path.insert(0, str(HERE.parent))
 
 from viewer_desk import Desk  # noqa: E402
-
-from data import load_scene  # noqa: E402 (found by the line above)
-from data.motion_files import read_motions  # noqa: E402
+from viewer_pages import Training, of_classes, of_cloud, of_motion, opened  # noqa: E402
 
 SIZE = (1280, 760)
 MOST_BYTES = 100_000
@@ -129,11 +122,25 @@ def cloud(desk: Desk) -> None:
     desk.number("point size", 2)
 
 
+def classes(desk: Desk) -> None:
+    """What a classifier says of a cloud, and why."""
+    desk.check("learned Gaussians")
+    desk.check("deciding points")
+
+
 def skeleton(desk: Desk) -> None:
     """A motion with trails."""
     desk.choose("trails", "ends of limbs")
     desk.number("frame", 40)
 
+
+ALONE: dict[str, Callable[[], Any]] = {
+    "cloud": of_cloud,
+    "classes": of_classes,
+    "skeleton": of_motion,
+    "training": Training,
+}
+"""Pictures of other things than runs."""
 
 PICTURES: dict[str, Callable[[Desk], None]] = {
     "scene": scene,
@@ -152,6 +159,7 @@ PICTURES: dict[str, Callable[[Desk], None]] = {
     "export": export,
     "training": training,
     "cloud": cloud,
+    "classes": classes,
     "skeleton": skeleton,
     "versus": scene,
     "wipe": wipe,
@@ -204,77 +212,6 @@ def take(browser: Any, asked: argparse.Namespace, name: str) -> None:
     finally:
         page.close()
         viewer.close()
-
-
-def opened(runs: list[Path]) -> Any:
-    """The page of one run or of two, as `darb3d view` has it."""
-    from app.commands.view import contestants
-    from app.loading import load
-    from app.viewer import Viewer
-
-    loaded = [load(run) for run in runs]
-    scene = loaded[0].scene()
-    kernels = " and ".join(one.splats.kernel.name for one in loaded)
-    sources = [f"runs/{run.resolve().name}" for run in runs]
-    names = " and ".join(run.resolve().name for run in runs)
-    splats = loaded[0].splats
-    viewer = Viewer(
-        names,
-        kernels,
-        port=0,
-        source=sources[0],
-        kernel=splats.kernel,
-        antialiased=splats.antialiased,
-    )
-    if len(loaded) == 1:
-        viewer.show_finished(loaded[0].splats, scene, loaded[0].metrics)
-    else:
-        pair = zip(contestants(loaded[0], loaded[1], scene), sources, strict=True)
-        first, second = (replace(one, source=source) for one, source in pair)
-        viewer.compare(first, second, scene)
-    return viewer
-
-
-def of_cloud() -> Any:
-    """The page of a cloud: the points of a bundled scene."""
-    from app.viewer.cloud_page import CloudPage
-
-    return CloudPage(load_scene(SAMPLES / "banana").points, "banana.ply", port=0)
-
-
-def of_motion() -> Any:
-    """The page of a bundled motion."""
-    from app.viewer.motion_page import MotionPage
-
-    return MotionPage(read_motions(SAMPLES / "motion" / "dog.npz"), "dog.npz", port=0)
-
-
-class Training:
-    """The page of a training of the bundled scene, as `darb3d train` opens it."""
-
-    def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory()
-        words = ["train", str(SAMPLES / "banana"), "--minutes", "2", "--out", self._folder.name]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "app", *words], stdout=subprocess.PIPE, text=True
-        )
-        assert self._process.stdout is not None
-        lines = iter(self._process.stdout)
-        self.address = next(found[0] for line in lines if (found := re.search(r"http\S+", line)))
-
-    def close(self) -> None:
-        """End the training and forget it."""
-        self._process.terminate()
-        self._process.communicate()
-        self._folder.cleanup()
-
-
-ALONE: dict[str, Callable[[], Any]] = {
-    "cloud": of_cloud,
-    "skeleton": of_motion,
-    "training": Training,
-}
-"""Pictures of other things than runs."""
 
 
 def small_jpeg(png: bytes) -> bytes:
