@@ -113,7 +113,8 @@ def export(desk: Desk) -> None:
 
 def training(desk: Desk) -> None:
     """The page while training runs, with its curves."""
-    desk.page.wait_for_timeout(25_000)
+    desk.page.get_by_text("Pause", exact=True).first.wait_for(timeout=600_000)
+    desk.page.wait_for_timeout(30_000)
 
 
 def cloud(desk: Desk) -> None:
@@ -124,6 +125,7 @@ def cloud(desk: Desk) -> None:
 
 def classes(desk: Desk) -> None:
     """What a classifier says of a cloud, and why."""
+    desk.number("point size", 0.4)
     desk.check("learned Gaussians")
     desk.check("deciding points")
 
