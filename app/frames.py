@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 
 from app import modes
 
@@ -38,17 +38,19 @@ class Look:
 
 
 def drawer(
-    splats: Splats,
+    whole: Splats,
+    kept: Bool[np.ndarray, "n"],
     look: Look,
     cameras: Sequence[Camera],
     measured: Sequence[Camera] = (),
     report: Callable[[int], object] = bool,
     turn: Callable[[], AbstractContextManager] = nullcontext,
 ) -> Draw:
-    """What draws a frame of the film along `cameras`.
+    """What draws a frame of the film along `cameras`, of the splats of `whole` that are `kept`.
 
-    Contributions are measured in the views of `measured`, `report(i)` after each of them. A `turn`
-    is held for whatever is drawn ahead, so that others get theirs between.
+    Contributions are those of the whole, as on the page, to the views of `measured`; `report(i)` is
+    called after each of these. A `turn` is held for whatever is drawn ahead, so that others get
+    theirs between.
     """
     from app.viewer.scene_view import to_uint8
     from splatting import ellipsoids
@@ -61,6 +63,10 @@ def drawer(
                 found.append(draw(camera))
         return found
 
+    if look.what == "contribution":
+        painted = modes.measure(whole, measured, report, turn)
+        whole = modes.coloured(whole, painted, modes.contribution_range(painted))
+    splats = whole.take(kept)
     if look.what == "depth":
         from app.film import depth_range
 
@@ -74,7 +80,4 @@ def drawer(
         return lambda camera: modes.count(splats, camera, modes.Range(0.0, most)).rgb
     if look.what == "ellipsoids":
         return lambda camera: to_uint8(ellipsoids.draw(splats, camera, look.level).rgb)
-    if look.what == "contribution":
-        painted = modes.measure(splats, measured, report, turn)
-        splats = modes.coloured(splats, painted, modes.contribution_range(painted))
     return lambda camera: to_uint8(render(splats, camera, look.background).rgb)

@@ -12,6 +12,7 @@ from data.errors import UserError
 from splatting.selection import Selection
 
 if TYPE_CHECKING:
+    import numpy as np
     from rich.progress import Progress
 
     from app.frames import Draw
@@ -76,12 +77,13 @@ class Command:
         scores = None
         if self.selection.drop_floaters:
             scores = floater_scores(loaded, self.scene, console)
-        splats = loaded.splats.take(kept(loaded.splats, self.selection, scores))
+        splats = loaded.splats
+        chosen = kept(splats, self.selection, scores)
         if scene is not None:
             splats = with_origin(splats, scene.origin_world)
         cameras = [self._resized(camera) for camera in self._cameras(scene, splats)]
         with Progress(console=console, disable=not console.is_terminal) as bar:
-            draw = self._drawer(splats, scene, cameras, bar)
+            draw = self._drawer(splats, chosen, scene, cameras, bar)
             with film(self.out, self.fps) as add:
                 for camera in bar.track(cameras, description="drawing"):
                     add(draw(camera))
@@ -90,13 +92,18 @@ class Command:
         return 0
 
     def _drawer(
-        self, splats: Splats, scene: Scene | None, cameras: list[Camera], bar: Progress
+        self,
+        splats: Splats,
+        chosen: np.ndarray,
+        scene: Scene | None,
+        cameras: list[Camera],
+        bar: Progress,
     ) -> Draw:
         from app.frames import Look, drawer
 
         look = Look(self.what, self.level, self.background)
         if self.what != "contribution":
-            return drawer(splats, look, cameras)
+            return drawer(splats, chosen, look, cameras)
         if scene is None:
             raise UserError(
                 f"{self.run_or_file}: expected to know the scene's cameras, found no "
@@ -104,9 +111,11 @@ class Command:
             )
         measured = [view.camera for view in scene.train]
         task = bar.add_task("measuring", total=len(measured))
-        return drawer(
-            splats, look, cameras, measured, lambda done: bar.update(task, completed=done)
-        )
+
+        def report(done: int) -> None:
+            bar.update(task, completed=done)
+
+        return drawer(splats, chosen, look, cameras, measured, report)
 
     def _cameras(self, scene: Scene | None, splats: Splats) -> list[Camera]:
         from splatting import camera_paths

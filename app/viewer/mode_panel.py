@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app import modes
-from app.commands import render
 from app.contact_sheet import HEAT
 from app.frames import LEVEL, Look
 from app.viewer.captions import legend_html, line_html
 from app.viewer.contribution_mode import ContributionMode
-from app.viewer.twin import panel_html
+from app.viewer.twin import panel_html, render_command
 
 if TYPE_CHECKING:
     from app.viewer.page import Page
@@ -115,21 +114,23 @@ def add(page: Page) -> None:
         "ellipsoids": ellipsoids,
     }
 
-    def command(what: modes.What) -> str:
-        surface = level.value if what == "ellipsoids" else LEVEL
-        film, scene = Path("film.mp4"), Path(page.scene_option) if page.scene_option else None
-        shown = Path(page.source or "RUN")
-        return panel_html(render.Command(shown, film, what=what, level=surface, scene=scene))
+    def tell() -> None:
+        what, surface = page.look.what, page.look.level
+        twin.visible = what != "rgb"
+        twin.content = panel_html(
+            render_command(page, out=Path("film.mp4"), what=what, level=surface)
+        )
 
     def choose(_event: object = None) -> None:
         what = NAMES[shown.value]
         say(ABOUT[what])
         level.visible = what == "ellipsoids"
-        twin.content, twin.visible = command(what), what != "rgb"
         stage.mode = ways[what]
         page.show_as(Look(what, level.value if what == "ellipsoids" else LEVEL))
         page.wake()
 
+    page.on_look(tell)
+    page.edits.on_change(tell)
     shown.on_update(choose)
     level.on_update(choose)
 

@@ -173,13 +173,13 @@ class _Path:
         page, source = self.page, self.page.edits.source
         if source is None:
             raise UserError("no splats yet")
-        cameras, splats = self.cameras(), source.take(page.edits.keep(source))
+        cameras, kept = self.cameras(), page.edits.keep(source)
         measured = [view.camera for view in page.views if view.split == "train"]
         turn = page.stage.pace.turn
         self.cancel.visible = True
         try:
             with film(out, self._fps()) as add_picture:
-                draw = drawer(splats, page.look, cameras, measured, self._measured, turn)
+                draw = drawer(source, kept, page.look, cameras, measured, self._measured, turn)
                 for done, camera in enumerate(cameras):
                     self._go_on()
                     with turn():
