@@ -52,6 +52,18 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+@contextmanager
+def opened(browser: Any, address: str, width: int, height: int) -> Iterator[Any]:
+    """A tab with the page at `address`, closed at the end."""
+    page = browser.new_page(viewport={"width": width, "height": height})
+    try:
+        page.goto(address)
+        page.wait_for_selector("canvas", timeout=60_000)
+        yield page
+    finally:
+        page.close()
+
+
 def sky(_splats, camera: Camera) -> SimpleNamespace:
     """A scene known in every direction: smooth colours with two soft waves."""
     y, x = np.mgrid[: camera.height, : camera.width] + 0.5
@@ -133,6 +145,16 @@ def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
 def press(page, label: str) -> None:
     """A checkbox or a button."""
     page.get_by_label(label, exact=True).first.click()
+
+
+def push(page, name: str) -> None:
+    """A button, by all of its text."""
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def bring_tab(page, name: str) -> None:
+    """A tab of the panel to the front."""
+    page.get_by_role("tab", name=name).click()
 
 
 def row(page, label: str):

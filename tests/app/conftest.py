@@ -7,9 +7,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from browsing import chromium, opened, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,6 +57,40 @@ class RealCommand:
             if process.poll() is None:
                 process.kill()
                 process.communicate()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium; skipped without it. Not of the whole session: while playwright is open, nothing
+    else can run an event loop in its thread."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def splats() -> Any:
+    """Those of the known scene, where a module has no others."""
+    from known_scene import known_splats
+
+    return known_splats()
+
+
+@pytest.fixture(scope="module")
+def viewer(splats: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The page of the known scene, where a module has no other."""
+    from known_scene import known_viewer
+
+    shown = known_viewer(splats, tmp_path_factory.mktemp("a run") / "known.ply")
+    yield shown
+    shown.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any, viewer: Any) -> Iterator[Any]:
+    """A tab with the page of the known scene, where a module has no other."""
+    with opened(browser, viewer.address, 1100, 700) as shown:
+        assert until(viewer.clients)
+        yield shown
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,9 @@
-"""What tests of the panels for editing share: the known scene on a page, and hands to work it."""
+"""The known scene on a page, and hands to work it; its fixtures are in conftest.py."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from browsing import settle
@@ -31,25 +28,12 @@ def known_splats() -> Splats:
     return replace(known, means=means, logit_opacities=logits, origin_world=ORIGIN)
 
 
-@contextmanager
-def known_viewer(splats: Splats, source: Path) -> Iterator[Viewer]:
+def known_viewer(splats: Splats, source: Path) -> Viewer:
     """A page of `splats`, which are saved at `source` too, for commands."""
     save_ply(source, splats)
-    shown = Viewer("known", "gaussian", port=0, source=str(source))
-    shown.show_finished(splats, replace(data.load_scene(SAMPLE), origin_world=ORIGIN))
-    yield shown
-    shown.close()
-
-
-@contextmanager
-def opened(browser: Any, viewer: Viewer, tab: str) -> Iterator[Any]:
-    """The page of `viewer`, with a tab in front."""
-    page = browser.new_page(viewport={"width": 1100, "height": 700})
-    page.goto(viewer.address)
-    page.wait_for_selector("canvas", timeout=60_000)
-    page.get_by_role("tab", name=tab).click()
-    yield page
-    page.close()
+    viewer = Viewer("known", "gaussian", port=0, source=str(source))
+    viewer.show_finished(splats, replace(data.load_scene(SAMPLE), origin_world=ORIGIN))
+    return viewer
 
 
 def client(viewer):
@@ -67,13 +51,14 @@ def picture_box(page) -> dict[str, float]:
 
 
 def on_screen(viewer, page, xyz) -> np.ndarray:
-    """Where a point of the scene is on the screen, in pixels."""
+    """Where a point of the scene (3,), or each of many (n, 3), is on the screen, in pixels."""
     box = picture_box(page)
     view = client(viewer).camera
     size = round(box["width"]), round(box["height"])
     camera = camera_from_pose(view.wxyz, view.position, view.fov, *size)
-    at = camera.K @ (camera.cam_from_world[:3, :3] @ xyz + camera.cam_from_world[:3, 3])
-    return at[:2] / at[2] + [box["x"], box["y"]]
+    pose = camera.cam_from_world
+    at = (xyz @ pose[:3, :3].T + pose[:3, 3]) @ camera.K.T
+    return at[..., :2] / at[..., 2:] + [box["x"], box["y"]]
 
 
 def drag(page, start, end) -> None:

@@ -9,15 +9,9 @@ import time
 
 import numpy as np
 import pytest
-from browsing import a_scene, chromium, seen, settle, sky
+from browsing import a_scene, opened, seen, settle, sky
 
 from app.viewer import Viewer
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture
@@ -30,11 +24,8 @@ def viewer():
 
 @pytest.fixture
 def page(browser, viewer):
-    opened = browser.new_page(viewport={"width": 960, "height": 600})
-    opened.goto(viewer.address)
-    opened.wait_for_selector("canvas", timeout=30_000)
-    yield opened
-    opened.close()
+    with opened(browser, viewer.address, 960, 600) as shown:
+        yield shown
 
 
 def test_the_page_shows_the_render_and_follows_the_camera(viewer, page):
@@ -73,16 +64,13 @@ def test_splats_are_drawn_by_the_rasteriser_itself(browser):
     cloud = PointCloud(rng.normal(size=(60, 3)), rng.integers(0, 256, (60, 3)).astype(np.uint8))
     splats = from_points(cloud, kernels.get("raised-cosine"), opacity=0.9)
     viewer = Viewer("cloud", port=0)
-    opened = browser.new_page(viewport={"width": 960, "height": 600})
     try:
         viewer.show_finished(splats, None)
-        opened.goto(viewer.address)
-        opened.wait_for_selector("canvas", timeout=30_000)
-        truth = {"render": splatting.render, "splats": splats}
-        assert settle(viewer, opened, **truth) < 0.02
-        assert seen(opened).std() > 0.05
+        with opened(browser, viewer.address, 960, 600) as page:
+            truth = {"render": splatting.render, "splats": splats}
+            assert settle(viewer, page, **truth) < 0.02
+            assert seen(page).std() > 0.05
     finally:
-        opened.close()
         viewer.close()
 
 

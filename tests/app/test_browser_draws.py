@@ -18,7 +18,6 @@ from splatting import kernels
 from splatting.bake import bake_gaussian
 from splatting.metrics import ssim
 from splatting.splats import SH_C0, Splats, from_points
-from tests.app.test_browser import browser  # noqa: F401  (a fixture)
 
 SIZE = {"width": 720, "height": 300}
 """Of the window; the panel takes 324 of its columns."""
@@ -69,7 +68,7 @@ def canvas(page) -> np.ndarray:
 class Opened:
     """A page that draws by itself, in the browser."""
 
-    def __init__(self, browser, splats: Splats, in_browser: bool = True) -> None:  # noqa: F811
+    def __init__(self, browser, splats: Splats, in_browser: bool = True) -> None:
         self.viewer = Viewer(
             "pattern", port=0, kernel=splats.kernel, antialiased=splats.antialiased
         )
@@ -120,7 +119,7 @@ class Opened:
 
 
 @pytest.fixture
-def opened(browser):  # noqa: F811
+def opened(browser):
     pages = []
 
     def open_page(splats: Splats, **how) -> Opened:
@@ -257,7 +256,7 @@ def test_a_client_of_another_kind_draws_gaussians_and_says_so(opened, monkeypatc
     assert page.settled(bake_gaussian(splats), mean, 0.01) < 0.01 and page.drawn_by_itself
 
 
-def test_one_file_shows_a_scene_without_a_server(browser, tmp_path):  # noqa: F811
+def test_one_file_shows_a_scene_without_a_server(browser, tmp_path):
     splats = coloured("raised-cosine")
     viewer = Viewer("a <b>cup</b>", port=0, kernel=splats.kernel)
     try:

@@ -9,7 +9,7 @@ import io
 
 import numpy as np
 import pytest
-from browsing import choose, chromium, press, seen, type_number, until
+from browsing import choose, opened, press, seen, type_number, until
 from known_cloud import TOWARDS, StubPredictor, ball
 from known_scene import on_screen
 
@@ -32,15 +32,11 @@ def shown(predictor):
 
 
 @pytest.fixture(scope="module")
-def page(shown):
-    with chromium() as browser:
-        opened = browser.new_page(viewport={"width": 820, "height": 560})
-        opened.goto(shown.address)
-        opened.wait_for_selector("canvas", timeout=30_000)
-        opened.get_by_text("ball.ply").first.wait_for(timeout=30_000)
-        assert until(lambda: shown.clients() and seen(opened).std() > 0.02)
-        yield opened
-        opened.close()
+def page(browser, shown):
+    with opened(browser, shown.address, 820, 560) as tab:
+        tab.get_by_text("ball.ply").first.wait_for(timeout=30_000)
+        assert until(lambda: shown.clients() and seen(tab).std() > 0.02)
+        yield tab
 
 
 def differs(page, before: np.ndarray, by: float = 0.0002) -> bool:
@@ -51,7 +47,7 @@ def colours_at(shown, page, xyz) -> np.ndarray:
     """What the page shows where points of the cloud are, (n, 3)."""
     view = shown.view
     turn = rotation_from_quat(np.array(view._upright()))
-    places = [on_screen(shown, page, turn @ point) for point in view.placed(xyz)]
+    places = on_screen(shown, page, view.placed(xyz) @ turn.T)
     columns, rows = np.rint(places).astype(int).T
     return seen(page)[rows, columns]
 

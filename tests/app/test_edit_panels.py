@@ -10,50 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import chromium, seen, until
-from known_scene import (
-    ORIGIN,
-    drag,
-    is_pink,
-    known_splats,
-    known_viewer,
-    on_screen,
-    opened,
-    shows,
-    slider,
-    twin_texts,
-)
+from browsing import bring_tab, seen, until
+from known_scene import ORIGIN, drag, is_pink, on_screen, shows, slider, twin_texts
 
 from app.__main__ import main
 from splatting.export import load_ply
 from splatting.selection import Selection, kept
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def splats():
-    return known_splats()
-
-
-@pytest.fixture(scope="module")
-def viewer(splats, tmp_path_factory):
-    with known_viewer(splats, tmp_path_factory.mktemp("a run") / "known.ply") as shown:
-        yield shown
-
-
-@pytest.fixture(scope="module")
-def page(browser, viewer):
-    with opened(browser, viewer, "Edit") as shown:
-        yield shown
-
-
 def test_the_crop_box_is_switched_typed_dragged_and_reset(viewer, page, splats):
     edits = viewer._page.edits
+    bring_tab(page, "Edit")
     assert shows(viewer, page, splats)
     page.get_by_label("crop", exact=True).click()
     assert until(lambda: edits.selection.crop_min)
@@ -132,7 +99,7 @@ def test_floaters_are_found_marked_hidden_and_brought_back(viewer, page, splats)
 def test_an_export_is_the_file_that_its_command_writes(viewer, page, tmp_path, monkeypatch):
     edits = viewer._page.edits
     edits.select(crop_min=(99.5, -20.5, 2.9), min_opacity=0.5, max_size=0.05)
-    page.get_by_role("tab", name="Export").click()
+    bring_tab(page, "Export")
     page.get_by_label("scale", exact=True).fill("0.5")
     assert until(lambda: edits.scale == 0.5)
     with page.expect_download(timeout=60_000) as download:

@@ -6,7 +6,7 @@ import http.server
 import threading
 
 import pytest
-from test_browser import browser, settle, sky  # noqa: F401  (a fixture)
+from browsing import settle, sky
 
 from app.viewer import Viewer
 
@@ -70,7 +70,7 @@ def shows_the_page(page) -> None:
     page.get_by_text("sky").first.wait_for(timeout=30_000)
 
 
-def test_the_cookies_of_two_pages_which_no_script_reads(browser, viewer):  # noqa: F811
+def test_the_cookies_of_two_pages_which_no_script_reads(browser, viewer):
     other = Viewer("another sky", port=0, render=sky)
     context = browser.new_context(viewport={"width": 960, "height": 600})
     try:
@@ -93,7 +93,7 @@ def test_the_cookies_of_two_pages_which_no_script_reads(browser, viewer):  # noq
         other.close()
 
 
-def test_another_page_of_the_same_browser_gets_nothing(browser, viewer, elsewhere):  # noqa: F811
+def test_another_page_of_the_same_browser_gets_nothing(browser, viewer, elsewhere):
     context = browser.new_context()
     ours = context.new_page()
     ours.goto(viewer.address)
@@ -115,7 +115,7 @@ def test_another_page_of_the_same_browser_gets_nothing(browser, viewer, elsewher
     context.close()
 
 
-def test_a_click_on_the_printed_address_just_works(browser, viewer, elsewhere):  # noqa: F811
+def test_a_click_on_the_printed_address_just_works(browser, viewer, elsewhere):
     """Also from a terminal that is itself a page, of another site."""
     context = browser.new_context()
     page = context.new_page()

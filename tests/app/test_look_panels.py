@@ -5,12 +5,13 @@ Needs Chromium; without it these tests are skipped, or fail when DARB3D_REQUIRE_
 
 from __future__ import annotations
 
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from browsing import choose, chromium, press, seen, sky, type_number, until
+from browsing import choose, opened, press, seen, sky, type_number, until
 
 from app import modes
 from app.contact_sheet import PAPER, heat
@@ -27,12 +28,6 @@ from splatting.splats import Splats, from_points
 
 K = np.array([[300.0, 0, 130], [0, 310, 170], [0, 0, 1]])
 """Off-centre and not square: what a page's own camera cannot be."""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +59,7 @@ def splats(scene) -> Splats:
     return from_points(scene.points, kernels.get("raised-cosine"), sh_degree=0, opacity=0.9)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def viewer(scene):
     shown = Viewer("sky", "gaussian", port=0, render=sky, source="runs/sky")
     shown.show_scene(scene)
@@ -73,7 +68,7 @@ def viewer(scene):
     shown.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def real(scene, splats):
     """The page of splats that the rasteriser draws."""
     shown = Viewer("cloud", "raised-cosine", port=0, source="runs/cloud")
@@ -82,23 +77,23 @@ def real(scene, splats):
     shown.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def real_page(browser, real):
-    yield from open_page(browser, real)
+    with open_page(browser, real) as page:
+        yield page
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(browser, viewer):
-    yield from open_page(browser, viewer)
+    with open_page(browser, viewer) as page:
+        yield page
 
 
+@contextmanager
 def open_page(browser, viewer):
-    opened = browser.new_page(viewport={"width": 1000, "height": 600})
-    opened.goto(viewer.address)
-    opened.wait_for_selector("canvas", timeout=30_000)
-    until(viewer.clients)
-    yield opened
-    opened.close()
+    with opened(browser, viewer.address, 1000, 600) as page:
+        until(viewer.clients)
+        yield page
 
 
 def view_of(viewer, index: int) -> View:
@@ -154,6 +149,7 @@ def test_photo_render_and_error_are_those_of_the_exact_camera(viewer, page):
     (client,) = viewer.clients().values()
     client.camera.position = np.asarray(client.camera.position) + 0.3
     assert until(lambda: np.abs(seen(page)[-20:, :20] - np.array(PAPER) / 255).mean() > 0.05)
+    press(page, "compare")
 
 
 def resized(picture: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -221,6 +217,9 @@ def test_each_mode_draws_what_it_says_and_shows_its_command(real, real_page, sce
         assert comes_to(real, real_page, expected), name
         command = real_page.get_by_text(f"darb3d render runs/cloud --out film.mp4 --what {what}")
         assert command.is_visible() and real._page.look.what == what
+    real._page.edits.select(min_opacity=0.5)
+    assert until(lambda: "--min-opacity 0.5" in command.inner_text())
+    real._page.edits.select(min_opacity=0.0)
     type_number(real_page, "level", 0.6)
     assert comes_to(real, real_page, lambda c: ellipsoids.draw(splats, c, 0.6).rgb)
     assert real._page.look.level == 0.6
@@ -282,8 +281,6 @@ def test_two_runs_are_drawn_by_one_camera_side_by_side_and_with_a_wipe(browser, 
     shown = Viewer("a and b", "raised-cosine", port=0)
     a, b = Contestant("a", "runs/a", splats, 30.0), Contestant("b", "runs/b", other, 28.5)
     shown.compare(a, b, scene)
-    opened = open_page(browser, shown)
-    page = next(opened)
 
     def both(share=None):
         def expected(camera: Camera) -> np.ndarray:
@@ -293,7 +290,7 @@ def test_two_runs_are_drawn_by_one_camera_side_by_side_and_with_a_wipe(browser, 
 
         return expected
 
-    try:
+    with closing(shown), open_page(browser, shown) as page:
         assert comes_to(shown, page, both())
         page.get_by_text("darb3d view runs/a runs/b").wait_for(timeout=10_000)
         page.get_by_text("28.50 dB").wait_for(timeout=10_000)
@@ -305,9 +302,6 @@ def test_two_runs_are_drawn_by_one_camera_side_by_side_and_with_a_wipe(browser, 
         choose(page, "both", "side by side")
         choose(page, "show", "depth")
         page.get_by_text("--what depth").wait_for(timeout=10_000)
-    finally:
-        next(opened, None)
-        shown.close()
 
 
 @pytest.mark.parametrize("size", [1.0, 2000.0, 0.01])
@@ -336,22 +330,17 @@ def test_a_wall_hides_the_points_behind_it_at_any_size_of_scene(browser, scene, 
     shown = Viewer("wall", "none", port=0, render=render)
     shown.show_scene(replace(scene, views=tuple(views), points=points))
     shown.show_splats("any")
-    opened = open_page(browser, shown)
-    page = next(opened)
 
-    def seen_of(channel: int) -> float:
+    def seen_of(page, channel: int) -> float:
         image = seen(page)
         half = image[:, image.shape[1] // 2 :]
         return float(np.mean((half[..., channel] > 0.6) & (half[..., 2 - channel] < 0.3)))
 
-    try:
+    with closing(shown), open_page(browser, shown) as page:
         choose(page, "points", "among the splats")
         type_number(page, "size", 4)
-        assert until(lambda: seen_of(0) > 1e-3), "red stands before the wall"
-        assert seen_of(2) == 0, "blue stands behind it"
+        assert until(lambda: seen_of(page, 0) > 1e-3), "red stands before the wall"
+        assert seen_of(page, 2) == 0, "blue stands behind it"
         wall[0] = 8.0
         shown.show_splats("any")
-        assert until(lambda: seen_of(2) > 1e-3)
-    finally:
-        next(opened, None)
-        shown.close()
+        assert until(lambda: seen_of(page, 2) > 1e-3)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import choose, chromium, press, seen, type_number, until
+from browsing import choose, press, seen, type_number, until
 
 import data
 from app.viewer.motion_page import MotionPage
@@ -30,12 +30,6 @@ class StubLifter:
         if path.read_bytes() == b"broken":
             raise UserError(f"{path}: expected keypoints, found none")
         return [replace(read_motions(DOG)[0], name="lifted dog")]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
