@@ -40,7 +40,7 @@ test: lint
 	$(BIN)/python -m pytest
 
 fuzz: install
-	DARB3D_FUZZ=20000 $(BIN)/python -m pytest tests/data/test_fuzz.py tests/data/test_fuzz_keypoints.py tests/data/test_fuzz_clouds.py
+	DARB3D_FUZZ=20000 $(BIN)/python -m pytest tests/data -k spoilt
 
 soak: install
 	DARB3D_SOAK=50 $(BIN)/python -m pytest tests/app/test_soak.py
