@@ -72,10 +72,12 @@ class Desk:
                 client.camera.position = board.scale * place
                 client.camera.look_at = board.scale * pose.look_at
 
-    def rest(self, seconds: float = 1.5) -> None:
-        """Wait until nothing on the page has changed for a while."""
-        before, since = b"", time.monotonic()
-        while time.monotonic() - since < seconds:
+    def rest(self, seconds: float = 1.5, most: float = 60.0) -> None:
+        """Wait until nothing on the page has changed for a while; a page of a training never
+        rests."""
+        before, begin = b"", time.monotonic()
+        since = begin
+        while time.monotonic() - since < seconds and time.monotonic() - begin < most:
             now = self.page.screenshot()
             if now != before:
                 before, since = now, time.monotonic()

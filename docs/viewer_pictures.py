@@ -113,7 +113,7 @@ def export(desk: Desk) -> None:
 
 def training(desk: Desk) -> None:
     """The page while training runs, with its curves."""
-    desk.page.get_by_text("Pause", exact=True).first.wait_for(timeout=600_000)
+    desk.page.get_by_text("time left", exact=True).first.wait_for(timeout=600_000)
     desk.page.wait_for_timeout(30_000)
 
 
@@ -202,12 +202,12 @@ def take(browser: Any, asked: argparse.Namespace, name: str) -> None:
         page.goto(viewer.address)
         page.wait_for_selector("canvas")
         desk = Desk(viewer, page)
-        desk.rest()
+        desk.rest(most=20.0)
         for notice in page.locator(".mantine-Notification-closeButton").all():
             notice.click()  # that WebGL is drawn by software here
         PICTURES[name](desk)
         page.mouse.move(5, SIZE[1] - 5)  # no hint hangs over the panel
-        desk.rest()
+        desk.rest(most=20.0)
         path = asked.to / f"{name}.jpg"
         path.write_bytes(small_jpeg(page.screenshot()))
         print(f"{path}: {path.stat().st_size:,} bytes")
