@@ -6,6 +6,7 @@ then stay, so a training step allocates nothing.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,7 @@ class Workspace:
 
     def take(self, name: str, shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
         """An uninitialised C-contiguous array of `shape`, valid until `name` is taken again."""
-        size = int(np.prod(shape))
+        size = math.prod(shape)
         buffer = self._buffers.get(name)
         if buffer is None or buffer.size < size or buffer.dtype != dtype:
             # a quarter of slack: density control adds a few percent at a time

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from simd.lane_memory import load, store
+from simd.lane_memory import load, scratch, store
 from simd.lanes import COUNT, bits, maximum, minimum
 from splatting.cpu import screen as s
 from splatting.cpu.falloff import MOST_COEFFICIENTS
@@ -30,6 +30,11 @@ PAINT = 12 * BATCH
 SLOPE = PAINT + MOST_COEFFICIENTS * BATCH
 """Those of o df/dv."""
 SIZE = SLOPE + MOST_COEFFICIENTS * BATCH
+
+
+TOP, FROM_Y, MIXED, BEST_X = (COUNT * k for k in range(4))
+ROW = 4 * COUNT
+"""What `reach` knows of a row of patches, for sixteen splats."""
 
 
 @njit(inline="always")
@@ -74,6 +79,7 @@ def reach(columns, count, words):
     Exact but for rounding: the smallest q over a rectangle that does not hold the centre lies on
     one of the two sides that face the centre, and on a side it has a closed form.
     """
+    rows = scratch(ROW * SIDE)
     for p in range(PATCHES):
         words[p] = 0
     for group in range(0, count, COUNT):
@@ -82,18 +88,25 @@ def reach(columns, count, words):
         q_cut = load(columns, Q_CUT + group)
         slant_y, slant_x = f32(0) - b / c, f32(0) - b / a
         two_b = load(columns, TWO_B + group)
+        for row in range(SIDE):
+            top = f32(PATCH * row + 0.5) - y
+            near_y = maximum(top, minimum(top + f32(PATCH - 1), f32(0)))
+            store(rows, ROW * row + TOP, top)
+            store(rows, ROW * row + FROM_Y, near_y * near_y * c)
+            store(rows, ROW * row + MIXED, near_y * two_b)
+            store(rows, ROW * row + BEST_X, near_y * slant_x)
         for column in range(SIDE):
             left = f32(PATCH * column + 0.5) - x
             right = left + f32(PATCH - 1)
             near_x = maximum(left, minimum(right, f32(0)))
             from_x, mixed, best_y = near_x * near_x * a, near_x * two_b, near_x * slant_y
             for row in range(SIDE):
-                top = f32(PATCH * row + 0.5) - y
-                bottom = top + f32(PATCH - 1)
-                near_y = maximum(top, minimum(bottom, f32(0)))
-                dy = minimum(maximum(best_y, top), bottom)
-                dx = minimum(maximum(near_y * slant_x, left), right)
+                top = load(rows, ROW * row + TOP)
+                dy = minimum(maximum(best_y, top), top + f32(PATCH - 1))
+                dx = minimum(maximum(load(rows, ROW * row + BEST_X), left), right)
                 on_column = from_x + dy * (mixed + dy * c)
-                on_row = near_y * near_y * c + dx * (near_y * two_b + dx * a)
+                on_row = load(rows, ROW * row + FROM_Y) + dx * (
+                    load(rows, ROW * row + MIXED) + dx * a
+                )
                 reached = bits(minimum(on_column, on_row) <= q_cut)
                 words[row * SIDE + column] |= np.uint64(reached) << np.uint64(group)
