@@ -22,10 +22,10 @@ DEFAULT_MINUTES = 10.0
 class Command:
     """Train a classifier of point clouds on this machine.
 
-    Data is a folder with a sub-folder of clouds for each class (.ply, .obj, .xyz, .pcd, ...), or an
-    .npz with points (count, n, 3), label and classes. A fifth of each class is held out, the same
-    every time, for the score and for calibration; rows that the .npz marks as is_test are never
-    read. Everything is saved every five minutes and on Ctrl-C: --resume goes on.
+    Data is a folder with a sub-folder of clouds for each class (.ply, .obj, .xyz, .pcd, ...), or
+    one file .npz with points (count, n, 3), label and classes. A fifth of each class is held out,
+    the same every time, for the score and for calibration; rows that the .npz marks as is_test are
+    never read. Everything is saved every five minutes and on Ctrl-C: --resume goes on.
 
     With --teacher a 3dgpe learns from a pointnet, and a mamba3d-3dgpe from a mamba3d, before it is
     fitted to the labels.

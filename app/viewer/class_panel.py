@@ -52,6 +52,7 @@ class ClassPanel:
                 "learned Gaussians", False, hint="Of the encoder, those first that matter most"
             )
             count = gui.add_slider("how many", 1, 256, 1, self._why.gaussians)
+            self._sigmas = gui.add_text("drawn out to", "", disabled=True, visible=False)
             points = gui.add_checkbox(
                 "deciding points", False, hint="Those that gave the maxima of the global feature"
             )
@@ -62,17 +63,18 @@ class ClassPanel:
         @ellipsoids.on_update
         def _(_event: object) -> None:
             self._why.with_gaussians = ellipsoids.value
-            self._why.draw()
+            self._sigmas.visible = ellipsoids.value
+            self._draw()
 
         @count.on_update
         def _(_event: object) -> None:
             self._why.gaussians = int(count.value)
-            self._why.draw()
+            self._draw()
 
         @points.on_update
         def _(_event: object) -> None:
             self._why.with_points = points.value
-            self._why.draw()
+            self._draw()
 
     def classify(self) -> None:
         """Begin with the cloud on the page; what is still under way for another is dropped."""
@@ -85,6 +87,10 @@ class ClassPanel:
         threading.Thread(
             target=self._work, args=(turn, self._view.cloud.xyz), name="viewer-class", daemon=True
         ).start()
+
+    def _draw(self) -> None:
+        self._why.draw()
+        self._sigmas.value = f"{self._why.sigmas:.2g} sigmas"
 
     def _work(self, turn: int, xyz: Float[np.ndarray, "n 3"]) -> None:
         bars, why = "", None
@@ -100,7 +106,7 @@ class ClassPanel:
                 return
             self._bars.content = bars
             self._why.explanation = why
-            self._why.draw()
+            self._draw()
 
 
 def top_bars(labels: Sequence[str], probabilities: Float[np.ndarray, "classes"]) -> str:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from app.viewer.cloud_view import CloudView
 
 SIGMAS = 1.5
-"""Radius of an ellipsoid."""
+"""Radius of an ellipsoid, as long as they are small."""
+MOST = 0.2
+"""Half axis, in units of the page, that half of them may have: a cloud stays visible among broad
+Gaussians, and they can be told apart."""
 _LEAST = 1e-4
 """Shortest half axis in units of the page: flat ellipsoids are still seen."""
 
@@ -33,6 +36,8 @@ class ClassView:
         self.with_gaussians = False
         self.with_points = False
         self.explanation: Explanation | None = None
+        self.sigmas = SIGMAS
+        """Of the ellipsoids that are shown."""
 
     def draw(self) -> None:
         """Show what is switched on."""
@@ -52,6 +57,8 @@ class ClassView:
     def _draw_gaussians(self, found: Explanation) -> None:
         count = min(self.gaussians, len(found.means))
         wxyz, axes = ellipsoids(found.covariances[:count])
+        axes *= self._view.scale
+        self.sigmas = sigmas_for(axes)
         ball, faces = icosphere(2)
         share = np.arange(count) / max(count - 1, 1)
         self._scene.add_batched_meshes_simple(
@@ -60,7 +67,7 @@ class ClassView:
             faces,
             batched_wxyzs=wxyz.astype(np.float32),
             batched_positions=self._view.placed(found.means[:count]).astype(np.float32),
-            batched_scales=np.maximum(axes * self._view.scale, _LEAST).astype(np.float32),
+            batched_scales=np.maximum(self.sigmas * axes, _LEAST).astype(np.float32),
             batched_colors=scaled(1.0 - share, 0.0, 1.0),
             opacity=0.35,
             lod="off",
@@ -81,10 +88,15 @@ class ClassView:
         )
 
 
+def sigmas_for(axes: Float[np.ndarray, "k 3"]) -> float:
+    """How many sigmas out ellipsoids are drawn whose sigmas are `axes`, in units of the page."""
+    return float(min(SIGMAS, MOST / np.median(axes)))
+
+
 def ellipsoids(
     covariances: Float[np.ndarray, "k 3 3"],
 ) -> tuple[Float64[np.ndarray, "k 4"], Float64[np.ndarray, "k 3"]]:
-    """Turns (wxyz) and half axes of the surfaces SIGMAS from the means."""
+    """Turns (wxyz) and sigmas along the axes."""
     variances, axes = np.linalg.eigh(np.asarray(covariances, np.float64))
     axes[np.linalg.det(axes) < 0, :, 0] *= -1.0
-    return quat_from_rotation(axes), SIGMAS * np.sqrt(np.maximum(variances, 0.0))
+    return quat_from_rotation(axes), np.sqrt(np.maximum(variances, 1e-18))

@@ -14,7 +14,7 @@ import data
 import pointcloud
 from app.object_pages import object_page
 from app.viewer.class_panel import top_bars
-from app.viewer.class_view import SIGMAS, ellipsoids
+from app.viewer.class_view import MOST, SIGMAS, ellipsoids, sigmas_for
 from app.viewer.cloud_colours import can_be_lit, choices, legend, lit, point_colours
 from app.viewer.cloud_page import CloudPage
 from app.viewer.cloud_view import PAGE_POINTS, UPS
@@ -81,8 +81,14 @@ def test_ellipsoids_have_the_axes_of_their_gaussians():
     turn = rotation_from_quat(np.array([0.9, 0.1, -0.3, 0.2]))
     covariance = turn @ np.diag([4.0, 1.0, 0.25]) @ turn.T
     wxyz, axes = ellipsoids(covariance[None])
-    back = rotation_from_quat(wxyz[0]) @ np.diag((axes[0] / SIGMAS) ** 2)
+    back = rotation_from_quat(wxyz[0]) @ np.diag(axes[0] ** 2)
     np.testing.assert_allclose(back @ rotation_from_quat(wxyz[0]).T, covariance, atol=1e-9)
+
+
+def test_broad_gaussians_are_drawn_small_enough_to_be_told_apart():
+    assert sigmas_for(np.full((4, 3), 0.01)) == SIGMAS
+    broad = np.array([[1.0, 2.0, 4.0], [1.5, 2.0, 3.0]])
+    assert sigmas_for(broad) * np.median(broad) == MOST
 
 
 def test_bars_are_the_five_most_probable_escaped():
