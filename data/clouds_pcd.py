@@ -81,7 +81,10 @@ def _area(header: Header) -> int:
 
 
 def _from_text(content: bytes, layout: np.dtype, count: int) -> dict[str, np.ndarray]:
-    rows = np.loadtxt(content.splitlines()[:count], ndmin=2)
+    lines = [line for line in content.splitlines() if line.strip()][:count]
+    if not lines:
+        raise ValueError("no rows")
+    rows = np.loadtxt(lines, ndmin=2, comments=None)
     wide = sum(layout[name].shape[0] for name in layout.names or ())
     if rows.shape != (count, wide):
         raise ValueError(f"{len(rows)} rows of {rows.shape[1]} numbers for {count} of {wide}")

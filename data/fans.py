@@ -32,7 +32,7 @@ def _alike(lines: list[str]) -> np.ndarray | None:
     """The corners, a row a line, if all lines have as many and nothing behind them: numpy reads
     those ten times as fast."""
     try:
-        rows = np.loadtxt(lines, np.int64, ndmin=2)
+        rows = np.loadtxt(lines, np.int64, ndmin=2, comments=None)
     except ValueError:
         return None
     corners = rows[:, 1:]

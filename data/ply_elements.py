@@ -127,7 +127,7 @@ def _from_text(stream: IO[bytes], element: Element) -> Columns:
     if not element.count:
         return _empty(element)
     if element.scalar:
-        rows = np.loadtxt(_lines(stream, element), ndmin=2)
+        rows = np.loadtxt(_lines(stream, element), ndmin=2, comments=None)
         if rows.shape[1] != len(element.properties):
             raise ValueError(f"{rows.shape[1]} values in a row of {element.name}")
         return {p.name: _cast(rows[:, k], p.dtype) for k, p in enumerate(element.properties)}

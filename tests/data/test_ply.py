@@ -52,6 +52,7 @@ def test_no_vertices_is_a_valid_file(tmp_path):
     assert len(ply.read_vertices(tmp_path / "a.ply")[0]["x"]) == 0
 
 
+@pytest.mark.filterwarnings("error")
 def test_broken_and_foreign_files_are_one_line(tmp_path):
     path = tmp_path / "a.ply"
     write(path)
@@ -65,6 +66,8 @@ def test_broken_and_foreign_files_are_one_line(tmp_path):
         "unknown type": whole.replace(b"property uchar", b"property wrong"),
         "huge": whole.replace(b"element vertex 7", b"element vertex 99999999999999"),
         "bytes": b"ply\nformat binary_little_endian 1.0\nelement vertex 2\n\xff\xfe\nend_header\n",
+        "no row but a comment": b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\n"
+        b"end_header\n# 1\n",
         "twice": whole.replace(b"property uchar red", b"property uchar x"),
     }
     for what, content in bad.items():

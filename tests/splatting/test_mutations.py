@@ -24,7 +24,10 @@ from splatting.splats import PARAMETERS, Splats
 
 BACKWARD = {
     "splatting.cpu.compositing_backward": (
-        "_blend_backward",
+        "_shade",
+        "_weigh",
+        "_sum_outputs",
+        "_sum_moments",
         "_read",
         "moments_to_gradients",
     ),
@@ -37,7 +40,7 @@ BACKWARD = {
     ),
     "splatting.cpu.spherical_harmonics": ("basis_slope",),
 }
-NOT_GRADIENTS = {"patches"}
+NOT_GRADIENTS = {"patches", "place"}
 """Names in those functions that count or place things."""
 
 SIZE = 22
