@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -39,7 +40,9 @@ def read_rows(path: str | Path) -> tuple[np.ndarray, tuple[str, ...]]:
     import plyfile
 
     try:
-        file = plyfile.PlyData.read(str(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of an empty list, refused a line on
+            file = plyfile.PlyData.read(str(path))
         rows = np.asarray(file["vertex"].data)
         if not rows.dtype.hasobject:
             # a copy of what plyfile maps, under which the file may change; as bytes, because numpy

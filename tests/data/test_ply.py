@@ -68,6 +68,8 @@ def test_broken_and_foreign_files_are_one_line(tmp_path):
         "bytes": b"ply\nformat binary_little_endian 1.0\nelement vertex 2\n\xff\xfe\nend_header\n",
         "no row but a comment": b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\n"
         b"end_header\n# 1\n",
+        "no list": b"ply\nformat ascii 1.0\nelement vertex 1\nproperty list uchar int q\n"
+        b"end_header\n4\n",
         "twice": whole.replace(b"property uchar red", b"property uchar x"),
     }
     for what, content in bad.items():
