@@ -10,7 +10,6 @@ import numpy as np
 
 from app.viewer import address, gate, inbound
 from app.viewer.client_page import ClientPage, open_with
-from app.viewer.heaps import few_heaps
 from app.viewer.training_panel import Panel
 from data.errors import UserError
 
@@ -31,7 +30,6 @@ class ServedPage:
         host: str = address.LOOPBACK,
         browser: ClientPage | None = None,
     ) -> None:
-        few_heaps()
         bound = address.resolve(host)
         wanted = address.free_port(bound, port)
         self.host = host

@@ -18,7 +18,7 @@ import pytest
 from benchmarks.page_client import PageClient, Seat, size_of
 
 SECONDS = 60 * float(os.environ.get("DARB3D_SOAK_MINUTES", "0.35"))
-WARM_UP_S = max(10.0, 0.1 * SECONDS)
+WARM_UP_S = max(30.0, 0.1 * SECONDS)
 """Compiled code, thread pools and the allocator's arenas fill in this time."""
 GROWTH = 1.05
 CENTRE, DISTANCES, LARGEST = (0.0, 0.0, 0.4), (2.0, 5.0), 640
