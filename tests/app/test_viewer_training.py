@@ -3,10 +3,12 @@ pages that come, go and die, and a render that fails, never end it."""
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import threading
 import time
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -74,6 +76,19 @@ def test_pages_come_go_and_die_and_training_goes_on(training):
     viewers = psutil.Process(process.pid)
     assert until(lambda: not connected(viewers)), "sockets of closed pages stay open"
     assert goes_on(run)
+
+
+def test_a_page_that_left_is_forgotten():
+    viewer = Viewer("cup", port=0, render=lambda *_: None)
+    gc.disable()  # Python's own collections come when hundreds have left
+    try:
+        with PageClient(viewer.address):
+            assert until(lambda: viewer.clients())
+            handle = weakref.ref(next(iter(viewer.clients().values())))
+        assert until(lambda: handle() is None, 10)
+    finally:
+        gc.enable()
+        viewer.close()
 
 
 def connected(process: psutil.Process) -> list:
