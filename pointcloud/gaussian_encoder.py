@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pointcloud.config import COLUMNS, ROWS, GaussianConfig
 from pointcloud.gaussian_starts import clustered_gaussians, starting_gaussians
+from pointcloud.largest import largest
 
 _DIAGONAL = (0, 3, 5)
 
@@ -52,6 +53,10 @@ class GaussianEncoder(nn.Module):
 
     def forward(self, xyz: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n e"]:
         return self.mixer(self.responses(xyz))
+
+    def pooled(self, xyz: Float[Tensor, "b n 3"]) -> Float[Tensor, "b e"]:
+        """The maximum of each feature over the points of a cloud."""
+        return largest(self.responses(xyz), self.mixer)
 
 
 def triangle(entries: Float[Tensor, "k 6"], shape: str = "full") -> Float[Tensor, "k 3 3"]:

@@ -29,7 +29,7 @@ def new_encoder(config: PointNetConfig | GaussianNetConfig) -> PointNetEncoder |
 class TNet(nn.Module):
     """A 3x3 matrix for each cloud, the identity at the start."""
 
-    def __init__(self, encoder: nn.Module, width: int) -> None:
+    def __init__(self, encoder: PointNetEncoder | GaussianEncoder, width: int) -> None:
         super().__init__()
         self.encoder = encoder
         sizes = (width, *INNER)
@@ -40,7 +40,7 @@ class TNet(nn.Module):
         nn.init.zeros_(self.matrix.bias)
 
     def forward(self, xyz: Float[Tensor, "b n 3"]) -> Float[Tensor, "b 3 3"]:
-        x = functional.relu(self.encoder(xyz).amax(1))
+        x = functional.relu(self.encoder.pooled(xyz))
         for layer, norm in zip(self.layers, self.norms, strict=True):
             x = functional.relu(norm(layer(x)))
         return self.matrix(x).view(-1, 3, 3) + torch.eye(3, dtype=x.dtype, device=x.device)
@@ -93,7 +93,7 @@ class PointClassifier(nn.Module):
 
     def features(self, xyz: Float[Tensor, "b n 3"]) -> Float[Tensor, "b i"]:
         """What the head reads: one vector a cloud."""
-        return self.neck(self.encoder(self.turned(xyz)).amax(1))
+        return self.neck(self.encoder.pooled(self.turned(xyz)))
 
     def forward(self, xyz: Float[Tensor, "b n 3"]) -> Float[Tensor, "b classes"]:
         return self.head(self.features(xyz))

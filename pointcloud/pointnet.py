@@ -13,6 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pointcloud.largest import largest_normed
+
 
 class PointNetEncoder(nn.Module):
     """Features of every point, before the maximum: layers of `widths`, batch norm after each, ReLU
@@ -25,9 +27,17 @@ class PointNetEncoder(nn.Module):
         self.norms = nn.ModuleList(nn.BatchNorm1d(width) for width in widths)
 
     def forward(self, xyz: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n e"]:
-        x = xyz.reshape(-1, 3)
-        for depth, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
-            x = norm(layer(x))
-            if depth < len(self.layers) - 1:
-                x = functional.relu(x)
-        return x.view(*xyz.shape[:-1], -1)
+        x = self._before_last(xyz.reshape(-1, 3))
+        return self.norms[-1](self.layers[-1](x)).view(*xyz.shape[:-1], -1)
+
+    def pooled(self, xyz: Float[Tensor, "b n 3"]) -> Float[Tensor, "b e"]:
+        """The maximum of each feature over the points of a cloud."""
+        x = self._before_last(xyz.flatten(0, 1)).unflatten(0, xyz.shape[:2])
+        layer, norm = self.layers[-1], self.norms[-1]
+        assert isinstance(layer, nn.Linear) and isinstance(norm, nn.BatchNorm1d)
+        return largest_normed(x, layer, norm)
+
+    def _before_last(self, x: Float[Tensor, "n 3"]) -> Float[Tensor, "n i"]:
+        for layer, norm in zip(self.layers[:-1], self.norms[:-1], strict=True):
+            x = functional.relu(norm(layer(x)))
+        return x

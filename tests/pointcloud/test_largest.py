@@ -1,0 +1,71 @@
+"""The maximum of a layer over points, without the layer's outputs: values, gradients and running
+statistics are those of the layer, the norm and the maximum one after the other."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from pointcloud.largest import largest, largest_normed
+
+
+@pytest.fixture
+def parts():
+    """Points of clouds, a layer, and a norm that turns some channels over."""
+    torch.manual_seed(0)
+    x = torch.randn(5, 70, 6, dtype=torch.float64)
+    layer, norm = nn.Linear(6, 40).double(), nn.BatchNorm1d(40).double()
+    with torch.no_grad():
+        norm.weight.copy_(torch.randn(40))
+        norm.bias.copy_(torch.randn(40))
+    return x, layer, norm
+
+
+def outcome(function, x, *modules):
+    """Output, gradients by points and parameters of a sum with uneven weights, and buffers."""
+    x, modules = x.clone().requires_grad_(), copy.deepcopy(modules)
+    out = function(x, *modules)
+    (out * torch.linspace(-1, 2, out.numel(), dtype=out.dtype).view_as(out)).sum().backward()
+    parameters = [p for module in modules for p in module.parameters()]
+    buffers = [b for module in modules for b in module.buffers()]
+    return [out.detach(), x.grad, *(p.grad for p in parameters if p.grad is not None), *buffers]
+
+
+def plain_normed(x, layer, norm):
+    return norm(layer(x).flatten(0, 1)).unflatten(0, x.shape[:2]).amax(1)
+
+
+def test_of_a_layer(parts):
+    x, layer, _ = parts
+    expected = outcome(lambda x, layer: layer(x).amax(1), x, layer)
+    torch.testing.assert_close(outcome(largest, x, layer), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_of_a_layer_and_its_norm(parts, training):
+    x, layer, norm = parts
+    norm.running_var.fill_(2.0)
+    norm.train(training)
+    found, expected = (outcome(f, x, layer, norm) for f in (largest_normed, plain_normed))
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-10)
+
+
+def test_repeated_points_count_once(parts):
+    x, layer, _ = parts
+    twice = torch.cat([x, x], 1)
+    _, d_x, *of_layer = outcome(largest, twice, layer)
+    _, d_once, *of_once = outcome(largest, x, layer)
+    torch.testing.assert_close(of_layer, of_once)
+    torch.testing.assert_close(d_x[:, :70] + d_x[:, 70:], d_once)
+
+
+def test_float32_keeps_up(parts):
+    x, layer, norm = parts
+    shifted = x + 3.0  # far from the origin, as activations are
+    exact = outcome(largest_normed, shifted, layer, norm)
+    found = outcome(largest_normed, shifted.float(), layer.float(), norm.float())
+    for ours, reference in zip(found[:2], exact[:2], strict=True):
+        torch.testing.assert_close(ours.double(), reference, rtol=1e-3, atol=1e-3)
