@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 NEWEST = "newest"
 """What `--resume` means without a folder."""
-MAY_CHANGE = {"minutes", "steps", "threads", "versions"}
+MAY_CHANGE = {"minutes", "steps", "passes", "threads", "versions"}
 """Options that a continued training may have otherwise than it began."""
 
 
@@ -83,7 +83,8 @@ def continued(run: RunFolder, wanted: RunConfig, defaults: RunConfig, endless: b
             )
     if not endless:
         began = replace(began, minutes=wanted.minutes, steps=wanted.steps)
-    return replace(began, threads=wanted.threads or began.threads)
+    passes = began.passes if wanted.passes == defaults.passes else wanted.passes
+    return replace(began, threads=wanted.threads or began.threads, passes=passes)
 
 
 def load_state(run: RunFolder) -> tuple[TrainingState | None, str]:

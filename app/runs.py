@@ -62,6 +62,7 @@ class RunConfig:
     undistorted: bool = False
     alpha: Literal["transparent", "mask"] = "transparent"
     depth_weight: float = 0.0
+    passes: float = 250.0
     init: str | None = None
     """Absolute path of the run or file that the splats started from."""
     versions: dict[str, str] = field(default_factory=installed_versions)

@@ -68,7 +68,6 @@ def train_and_save(
     from splatting import kernels
     from splatting.checkpoint import save_splats
     from splatting.export import save_ply
-    from splatting.training_state import progress as progress_of
     from splatting.warm_up import warm_up
 
     train_config = train_config_of(config)
@@ -118,8 +117,14 @@ def train_and_save(
                     "from the save before with --resume"
                 )
             time.sleep(1.0)
-    if progress_of(state, train_config) >= 1.0:
+    if result.finished:
         run.finished_path.touch()
+        if config.minutes is not None and result.seconds < 59 * config.minutes:
+            rounds = result.steps / len(scene.train)
+            console.print(
+                f"over after {rounds:.0f} rounds of all photos: more would learn them by heart"
+                " (--passes)"
+            )
     return result
 
 
@@ -141,7 +146,8 @@ def train_config_of(config: RunConfig) -> TrainConfig:
     import splatting
 
     shared = (
-        "kernel strategy steps minutes seed threads max_splats exposure antialiased depth_weight"
+        "kernel strategy steps minutes passes seed threads max_splats exposure antialiased"
+        " depth_weight"
     )
     return splatting.TrainConfig(**{name: getattr(config, name) for name in shared.split()})
 

@@ -70,7 +70,8 @@ class Cell:
         """What to train, for a `length` in minutes or steps."""
         changed = OPTIONS.get(self.option, {})
         names = {"kernel": self.kernel, "strategy": self.strategy, "seed": self.seed}
-        return TrainConfig(**names, **changed, **length)
+        # equal time is what is compared: none may stop early
+        return TrainConfig(passes=0.0, **names, **changed, **length)
 
 
 def queue() -> list[Cell]:

@@ -45,7 +45,7 @@ BYTES_A_SPLAT = 59 * 4 * 3
 def rule(name: str, kernel: str, seed: int, scale: float) -> TrainConfig:
     """The configuration of a cell; `scale` shortens it for `--quick`."""
     if name == "time":
-        return TrainConfig(kernel=kernel, seed=seed, minutes=SECONDS * scale / 60)
+        return TrainConfig(kernel=kernel, seed=seed, minutes=SECONDS * scale / 60, passes=0.0)
     steps = max(30, round(STEPS * scale))
     if name == "steps":
         return TrainConfig(kernel=kernel, seed=seed, steps=steps)

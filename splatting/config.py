@@ -17,6 +17,9 @@ class TrainConfig:
     """Length in steps; give this or `minutes`."""
     minutes: float | None = None
     """Length in minutes of the training loop alone."""
+    passes: float = 250.0
+    """Rounds of all photos after which a training by minutes is over, time left or not: more are
+    learnt by heart (see `training_state.most_steps`); 0 for no end."""
     seed: int = 0
     """Seed of every random draw."""
     threads: int | None = None

@@ -60,6 +60,8 @@ class TrainResult:
     splats: Splats
     steps: int
     seconds: float
+    finished: bool
+    """Whether the configured end was reached."""
 
 
 def train(
@@ -92,7 +94,8 @@ def train(
         _loop(
             photos, depths, scene.radius, config, state, report, autosave, autosave_every_s, clock
         )
-    return TrainResult(state.splats, state.step, state.seconds)
+    finished = progress(state, config, len(scene.train)) >= 1.0
+    return TrainResult(state.splats, state.step, state.seconds, finished)
 
 
 def _loop(
@@ -110,7 +113,7 @@ def _loop(
     buffers = Buffers()
     psnr: float | None = None
     saved_at = state.seconds
-    while (done := progress(state, config)) < 1.0:
+    while (done := progress(state, config, len(photos))) < 1.0:
         started = clock()
         level = sum(done < until for until in config.coarse_until)
         view = _next_view(state, len(photos))
@@ -128,7 +131,8 @@ def _loop(
         _average(state, config, done)
         state.seconds += clock() - started
         # not kept in a variable: it would hold the splats of before the next edit
-        if report is not None and report(state.step, _values(state, config, loss, psnr)) is False:
+        done = progress(state, config, len(photos))
+        if report is not None and report(state.step, _values(state, loss, psnr, done)) is False:
             break
         if autosave is not None and state.seconds - saved_at >= autosave_every_s:
             autosave(state)
@@ -148,13 +152,13 @@ def _average(state: TrainingState, config: TrainConfig, done: float) -> None:
         state.average.add(state.splats)
 
 
-def _values(state: TrainingState, config: TrainConfig, loss: float, psnr: float) -> dict[str, Any]:
+def _values(state: TrainingState, loss: float, psnr: float, done: float) -> dict[str, Any]:
     """What a report sees."""
     return {
         "loss": loss,
         "psnr": psnr,
         "splats": len(state.splats),
-        "progress": progress(state, config),
+        "progress": done,
         "seconds": state.seconds,
         "steps_per_second": state.step / max(state.seconds, 1e-9),
         "live": state.splats,

@@ -20,6 +20,10 @@ from splatting.config import TrainConfig
 from splatting.exposure import Exposure
 from splatting.splats import PARAMETERS, Splats
 
+LEAST_STEPS = 10_000
+"""Of a training by minutes, however few the photos are: splats have to be split often enough. On
+king's inner split (17 photos) 8,000 steps end 1.3 dB above 2,000."""
+
 
 @dataclass
 class TrainingState:
@@ -103,11 +107,23 @@ def _at_most(points: PointCloud, count: int, seed: int) -> PointCloud:
     return PointCloud(points.xyz[rows], None if points.rgb is None else points.rgb[rows])
 
 
-def progress(state: TrainingState, config: TrainConfig) -> float:
-    """Share of the training that is done, 0 to 1."""
+def progress(state: TrainingState, config: TrainConfig, photos: int) -> float:
+    """Share of the training on so many `photos` that is done, 0 to 1."""
     if config.steps is not None:
         return min(1.0, state.step / config.steps)
-    return min(1.0, state.seconds / (60.0 * (config.minutes or 5.0)))
+    done = state.seconds / (60.0 * (config.minutes or 5.0))
+    if config.passes:
+        done = max(done, state.step / most_steps(config.passes, photos))
+    return min(1.0, done)
+
+
+def most_steps(passes: float, photos: int) -> float:
+    """Steps of that many rounds of all photos; at least as many as density control needs.
+
+    >>> most_steps(250, 43), most_steps(250, 9)
+    (10750, 10000)
+    """
+    return max(LEAST_STEPS, passes * photos)
 
 
 def pack(state: TrainingState) -> tuple[dict[str, np.ndarray], dict[str, str]]:

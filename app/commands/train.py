@@ -40,6 +40,9 @@ class Command:
     """Length of the training loop; 5 when neither this nor --steps is given."""
     steps: int | None = None
     """Length of the training loop in steps."""
+    passes: float = 250.0
+    """A training by minutes ends when it has gone through all photos so often: more would learn
+    them by heart. 0 for no end."""
     seed: int = 0
     """Seed of every random draw."""
     out: Path | None = None
@@ -208,6 +211,8 @@ def resolve(command: Command) -> RunConfig:
         raise UserError("expected --minutes or --steps, found both; leave one out")
     if command.minutes is not None and not 0 < command.minutes < float("inf"):
         raise UserError(f"--minutes: expected a time above 0, found {command.minutes}")
+    if not 0 <= command.passes < float("inf"):
+        raise UserError(f"--passes: expected 0 or more, found {command.passes}")
     if not 0 <= command.depth_weight < float("inf"):
         raise UserError(f"--depth-weight: expected 0 or more, found {command.depth_weight}")
     if command.init is not None and not command.init.exists():
@@ -241,5 +246,6 @@ def resolve(command: Command) -> RunConfig:
         undistorted=command.undistorted,
         alpha=command.alpha,
         depth_weight=command.depth_weight,
+        passes=command.passes,
         init=None if command.init is None else str(command.init.absolute()),
     )

@@ -134,6 +134,21 @@ def test_steps_and_minutes_together_are_refused(room: data.Scene) -> None:
         train(room, TrainConfig(steps=5, minutes=1.0))
 
 
+def test_a_training_by_minutes_ends_when_the_photos_are_known(
+    room: data.Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("splatting.training_state.LEAST_STEPS", 30)
+    seen: list[float] = []
+    config = TrainConfig(minutes=60.0, passes=4.0, sh_degree=0)
+    result = train(room, config, lambda _, values: seen.append(values["progress"]))
+    assert result.finished and result.steps == 40 == 4 * len(room.train)
+    np.testing.assert_allclose(seen, np.arange(1, 41) / 40)  # schedules run on it
+    assert train(room, replace(config, passes=1.0)).steps == 30, "the least"
+    assert train(room, replace(config, passes=0.0, minutes=1e-3)).steps < 30, "by time alone"
+    stopped = train(room, config, lambda step, _: step < 5)
+    assert not stopped.finished and stopped.steps == 5
+
+
 def test_moments_follow_the_splats_through_density_control(room: data.Scene) -> None:
     state = initial_state(room, SHORT)
     train(room, SHORT, state=state)
