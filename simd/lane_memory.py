@@ -13,11 +13,14 @@ from numba.extending import overload
 from simd.lanes import COUNT, FLOAT, VECTOR, below, intrinsic, lanes, shuffle
 
 _CACHE_LINE = 64
+_HALF = ir.HalfType()
 
 
 def load(array, place):
-    """`array[place : place + 16]` of a flat float32 array."""
-    return array[place : place + COUNT].copy()
+    """`array[place : place + 16]` of a flat float32 array, or of one of uint16 that are the bits of
+    float16, for which numba has no type."""
+    part = array[place : place + COUNT]
+    return part.view(np.float16).astype(np.float32) if array.dtype == np.uint16 else part.copy()
 
 
 def store(array, place, value):
@@ -56,10 +59,12 @@ def scratch(size):
     return room[first : first + size]
 
 
-def address_of(context: Any, builder: Any, kind: Any, array: Any, place: Any, count: int) -> Any:
+def address_of(
+    context: Any, builder: Any, kind: Any, array: Any, place: Any, count: int, of: ir.Type = FLOAT
+) -> Any:
     """Where `array[place]` lies, as the address of a vector of `count` numbers."""
     data = context.make_array(kind)(context, builder, array).data
-    vector = ir.PointerType(ir.VectorType(FLOAT, count))
+    vector = ir.PointerType(ir.VectorType(of, count))
     return builder.bitcast(builder.gep(data, [place], inbounds=True), vector)
 
 
@@ -67,6 +72,9 @@ def address_of(context: Any, builder: Any, kind: Any, array: Any, place: Any, co
 def _load(typing, array, place):
     def code(context, builder, signature, given):
         at = context.cast(builder, given[1], place, types.intp)
+        if array.dtype == types.uint16:
+            address = address_of(context, builder, array, given[0], at, COUNT, _HALF)
+            return builder.fpext(builder.load(address, align=2), VECTOR)
         return builder.load(address_of(context, builder, array, given[0], at, COUNT), align=4)
 
     return lanes(array, place), code

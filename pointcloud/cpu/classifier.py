@@ -40,13 +40,19 @@ class CpuClassifier:
         weights, filtered = stored.weights, filtered or Filter()
         self._turn: tuple[Encode, list[Dense]] | None = None
         if config.t_net:
-            layers = [Dense.of(*folded(weights, "t_net", k)) for k in range(len(INNER))]
+            layers = [Dense.of(*normed(weights, "t_net", k)) for k in range(len(INNER))]
             layers.append(Dense.of(*linear(weights, "t_net.matrix")))
             # its features decide an angle: nothing of them is left out
             self._turn = encoder_of(config, weights, "t_net.encoder", Filter()), layers
         self.encode = encoder_of(config, weights, "encoder", filtered)
-        self._neck = [Dense.of(*folded(weights, "neck", k)) for k in range(len(INNER))]
+        self._neck = [Dense.of(*normed(weights, "neck", k)) for k in range(len(INNER))]
         self._head = Dense.of(*linear(weights, "head"))
+
+    @property
+    def kept_in_halves(self) -> bool:
+        """Whether the layers on a cloud's features, most of its numbers, take two bytes each."""
+        layers = [*self._neck, self._head, *(self._turn[1] if self._turn else [])]
+        return all(layer.weights.dtype == np.uint16 for layer in layers)
 
     def prepared(
         self, clouds: Sequence[Float[np.ndarray, "_ 3"]]
@@ -128,13 +134,23 @@ def linear(weights: dict[str, np.ndarray], name: str) -> Layer:
 
 
 def folded(weights: dict[str, np.ndarray], name: str, depth: int) -> Layer:
-    """Layer `depth` of the part `name` with the batch norm behind it, as in use."""
+    """Layer `depth` of the part `name` with the batch norm behind it in its weights."""
+    weight, bias, scale = normed(weights, name, depth)
+    return weight * scale, bias
+
+
+def normed(
+    weights: dict[str, np.ndarray], name: str, depth: int
+) -> tuple[Float32[np.ndarray, "a b"], Float32[np.ndarray, "b"], Float32[np.ndarray, "b"]]:
+    """Weight (in, out) of the same layer, and bias and scale behind it that do what its bias and
+    the batch norm, as in use, do."""
     layer, norm = f"{name}.layers.{depth}", f"{name}.norms.{depth}"
     spread = np.sqrt(weights[f"{norm}.running_var"].astype(np.float64) + _EPSILON)
     scale = weights[f"{norm}.weight"] / spread
-    shift = (weights[f"{layer}.bias"] - weights[f"{norm}.running_mean"]) * scale
-    weight = np.ascontiguousarray((weights[f"{layer}.weight"] * scale[:, None]).T, f32)
-    return weight, (shift + weights[f"{norm}.bias"]).astype(f32)
+    bias = (weights[f"{layer}.bias"] - weights[f"{norm}.running_mean"]) * scale
+    bias = bias + weights[f"{norm}.bias"]
+    weight = np.ascontiguousarray(weights[f"{layer}.weight"].T)
+    return weight, bias.astype(f32), scale.astype(f32)
 
 
 def shapes_of(

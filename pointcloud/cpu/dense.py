@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt16
 from numba import njit, prange
 
-from pointcloud.cpu.mixing import ROWS, mix_six, padded, panels
+from pointcloud.cpu.mixing import ROWS, in_halves, mix_six, padded, panels
 from simd.lane_memory import load, spread_at, store
 from simd.lanes import COUNT, maximum, spread
 from simd.threads import guarded
@@ -25,21 +25,29 @@ _ALONE = 4
 
 @dataclass(frozen=True, eq=False)
 class Dense:
-    """A matrix and a bias, ready to run."""
+    """A matrix, with a factor and a bias for each of its columns, ready to run."""
 
-    weights: Float32[np.ndarray, "n"]
+    weights: Float32[np.ndarray, "n"] | UInt16[np.ndarray, "n"]
+    """float32, or the bits of float16."""
+    scale: Float32[np.ndarray, "e"]
+    """Filled up to whole vectors, as is the bias."""
     bias: Float32[np.ndarray, "e"]
-    """Filled up to whole vectors."""
     inputs: int
     outputs: int
 
     @staticmethod
-    def of(weight: Float32[np.ndarray, "k e"], bias: Float32[np.ndarray, "e"]) -> Dense:
-        """The layer x weight + bias."""
+    def of(
+        weight: Float32[np.ndarray, "k e"],
+        bias: Float32[np.ndarray, "e"],
+        scale: Float32[np.ndarray, "e"] | None = None,
+    ) -> Dense:
+        """The layer (x weight) scale + bias; a norm behind it is in scale and bias, so that weights
+        stay those of the file, in halves if those are."""
         inputs, outputs = weight.shape
-        wide = np.zeros(padded(outputs), f32)
-        wide[:outputs] = bias
-        return Dense(panels(weight), wide, inputs, outputs)
+        wide = np.zeros((2, padded(outputs)), f32)
+        wide[0, :outputs] = 1.0 if scale is None else scale
+        wide[1, :outputs] = bias
+        return Dense(in_halves(panels(weight)), wide[0], wide[1], inputs, outputs)
 
     def __call__(
         self, x: Float32[np.ndarray, "b k"], relu: bool = False
@@ -49,42 +57,44 @@ class Dense:
         run = _one_thread if len(x) <= _ALONE else _threads
         least = f32(0) if relu else f32(-np.inf)
         listed = np.arange(self.inputs)
-        run(np.ascontiguousarray(x, f32), self.weights, self.bias, least, listed, made)
+        x = np.ascontiguousarray(x, f32)
+        run(x, self.weights, self.scale, self.bias, least, listed, made)
         return made[:, : self.outputs]
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _columns(x, weights, bias, least, listed, made, block):
+def _columns(x, weights, scale, bias, least, listed, made, block):
     """Sixteen columns of every row."""
     rows, depth = x.shape
     wide = len(bias)
     flat, out = x.reshape(-1), made.reshape(-1)
-    shift, panel = load(bias, block * COUNT), block * depth
+    by, shift = load(scale, block * COUNT), load(bias, block * COUNT)
+    panel = block * depth
     whole = rows // ROWS * ROWS
     for p in range(0, whole, ROWS):
         a, b, c, d, e, f = mix_six(flat, p * depth, depth, weights, panel, listed, depth)
         at = p * wide + block * COUNT
-        store(out, at, maximum(a + shift, least))
-        store(out, at + wide, maximum(b + shift, least))
-        store(out, at + 2 * wide, maximum(c + shift, least))
-        store(out, at + 3 * wide, maximum(d + shift, least))
-        store(out, at + 4 * wide, maximum(e + shift, least))
-        store(out, at + 5 * wide, maximum(f + shift, least))
+        store(out, at, maximum(a * by + shift, least))
+        store(out, at + wide, maximum(b * by + shift, least))
+        store(out, at + 2 * wide, maximum(c * by + shift, least))
+        store(out, at + 3 * wide, maximum(d * by + shift, least))
+        store(out, at + 4 * wide, maximum(e * by + shift, least))
+        store(out, at + 5 * wide, maximum(f * by + shift, least))
     for p in range(whole, rows):
         total = spread(f32(0))
         for j in range(depth):
             total = total + load(weights, (panel + j) * COUNT) * spread_at(flat, p * depth + j)
-        store(out, p * wide + block * COUNT, maximum(total + shift, least))
+        store(out, p * wide + block * COUNT, maximum(total * by + shift, least))
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _one_thread(x, weights, bias, least, listed, made):
+def _one_thread(x, weights, scale, bias, least, listed, made):
     for block in range(len(bias) // COUNT):
-        _columns(x, weights, bias, least, listed, made, block)
+        _columns(x, weights, scale, bias, least, listed, made, block)
 
 
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
-def _threads(x, weights, bias, least, listed, made):
+def _threads(x, weights, scale, bias, least, listed, made):
     for block in prange(len(bias) // COUNT):
-        _columns(x, weights, bias, least, listed, made, block)
+        _columns(x, weights, scale, bias, least, listed, made, block)

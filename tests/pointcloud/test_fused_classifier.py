@@ -13,7 +13,12 @@ import pytest
 import torch
 
 from data.errors import UserError
-from pointcloud.classifier_files import SavedClassifier, new_model, save_classifier
+from pointcloud.classifier_files import (
+    SavedClassifier,
+    load_classifier,
+    new_model,
+    save_classifier,
+)
 from pointcloud.config import GaussianConfig, GaussianNetConfig, PointNetConfig
 from pointcloud.cpu.classifier import CpuClassifier, shapes_of
 from pointcloud.cpu.tiles import TILE, Tiles
@@ -81,6 +86,19 @@ def test_scores_are_those_of_torch_in_double_precision(name: str, tmp_path: Path
         size = max(1.0, np.abs(expected).max())
         np.testing.assert_allclose(scores, expected, atol=2e-5 * size)
         np.testing.assert_array_equal(alone, scores)
+
+
+@pytest.mark.parametrize("name", ["3dgpe full 19", "pointnet with T-Net"])
+def test_a_file_in_halves_stays_in_halves(name: str, tmp_path: Path) -> None:
+    model, path = network(name), tmp_path / "half.safetensors"
+    save_classifier(path, SavedClassifier(model, ("a", "b", "c")), half=True)
+    found = CpuClassifier(read_classifier(path), str(path))
+    assert found.kept_in_halves and not fused(model, tmp_path).kept_in_halves
+    exact = load_classifier(path).model.double()
+    for cloud, scores in zip(clouds(), found.scores(clouds()), strict=True):
+        with torch.no_grad():
+            expected = exact(exact.prepare([cloud])[0].double())[0].numpy()
+        np.testing.assert_allclose(scores, expected, atol=2e-5 * max(1.0, np.abs(expected).max()))
 
 
 @pytest.mark.parametrize("name", ["3dgpe full 32", "pointnet"])

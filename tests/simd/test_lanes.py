@@ -49,6 +49,20 @@ def test_arithmetic_is_numpys(numbers) -> None:
     assert compiled[195] == 0, "only the sums asked for are written"
 
 
+def test_halves_are_loaded_whole() -> None:
+    halves = np.random.default_rng(1).normal(size=40).astype(np.float16)
+    halves[3:7] = 6e-8, -65504, 0, 5.9e-5  # the smallest, the largest, and below what is normal
+    out = np.zeros(16, f32)
+
+    @njit
+    def widened(array, out):
+        memory.store(out, 0, memory.load(array, 2))
+
+    widened(halves.view(np.uint16), out)
+    np.testing.assert_array_equal(out, halves[2:18].astype(f32))
+    np.testing.assert_array_equal(memory.load(halves.view(np.uint16), 2), out)
+
+
 @pytest.mark.parametrize("count", [1, 2, 5, 12, 16])
 def test_sums_of_any_count(numbers, count: int) -> None:
     @njit
