@@ -31,7 +31,7 @@ COMMANDS = {
     "classify": "name what clouds and meshes show: files, folders, patterns",
     "adapt": "fit a trained classifier to your own classes by an adapter of a few kB",
     "forget": "make a trained classifier forget classes",
-    "inspect": "say what a saved transformer is made of and how it is conditioned",
+    "inspect": "print the card of a saved model: data, recipe, score, how it is conditioned",
     "doctor": "say what is installed, what is missing and what it would give",
 }
 

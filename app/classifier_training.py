@@ -37,6 +37,7 @@ class Training:
     data: tuple[LabelledClouds, LabelledClouds]
     """To train on, and held out."""
     data_name: str
+    data_terms: str
     save_every_s: float
     half: bool
     console: Console
@@ -140,6 +141,7 @@ class Training:
         )
         written = {
             "data": self.data_name,
+            **({"terms of the data": self.data_terms} if self.data_terms else {}),
             "clouds": len(train),
             "steps": self.spent.step,
             "seconds": round(self.spent.seconds, 1),

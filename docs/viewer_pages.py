@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from data import load_scene
 from data.motion_files import read_motions
 
@@ -54,36 +52,14 @@ def of_cloud() -> Any:
     return CloudPage(load_scene(SAMPLES / "banana").points, "banana.ply", port=0)
 
 
-class StandIn:
-    """Always says the same of a cloud, as long as no weights come with the package."""
-
-    labels = ("torus", "bowl", "cup", "lamp", "vase")
-
-    def predict(self, xyz: np.ndarray) -> np.ndarray:
-        """Made-up probabilities."""
-        return np.array([[0.83, 0.09, 0.05, 0.02, 0.01]])
-
-    def explain(self, xyz: np.ndarray) -> Any:
-        """Gaussians along the ring, and the points that reach farthest."""
-        from app.viewer.interfaces import Explanation
-
-        turn = np.linspace(0, 2 * np.pi, 8, endpoint=False)
-        means = np.stack([np.cos(turn), np.sin(turn), np.zeros(8)], 1)
-        spread = np.tile(0.01 * np.eye(3), (8, 1, 1))
-        farthest = np.argsort(-np.linalg.norm(xyz, axis=1), kind="stable")[:60]
-        return Explanation(means, spread, farthest)
-
-
 def of_classes() -> Any:
-    """The page of a made-up cloud with a classifier."""
+    """The page of a bundled mesh with the classifier of the package."""
+    import pointcloud
     from app.viewer.cloud_page import CloudPage
-    from data.clouds import PointCloud
+    from data.clouds import read_cloud
 
-    rng = np.random.default_rng(0)
-    a, b = rng.uniform(0, 2 * np.pi, (2, 6000))
-    out = np.stack([np.cos(a) * np.cos(b), np.sin(a) * np.cos(b), np.sin(b)], 1)
-    ring = np.stack([np.cos(a), np.sin(a), 0 * a], 1) + 0.35 * out
-    return CloudPage(PointCloud(ring, normals=out), "ring.xyz", port=0, predictor=StandIn())
+    chair = SAMPLES / "shapes" / "chair.obj"
+    return CloudPage(read_cloud(chair), chair.name, port=0, predictor=pointcloud.load())
 
 
 def of_motion() -> Any:

@@ -43,7 +43,9 @@ def batch_of_step(data: LabelledClouds, config: FitConfig, step: int) -> Batch:
     if config.rotate:
         clouds = [turned(cloud, generator.uniform(0, 2 * np.pi)) for cloud in clouds]
     if config.drop:
-        clouds = [thinned(cloud, config.drop, generator) for cloud in clouds]
+        # the same share of all: a model fills clouds up to the longest, and works for nothing
+        left = 1.0 - generator.uniform(0.0, config.drop)
+        clouds = [thinned(cloud, left, generator) for cloud in clouds]
     stretched = [cloud * factor for cloud, factor in zip(clouds, stretch, strict=True)]
     return Batch(stretched, starts, shifts, data.labels[rows])
 
@@ -56,12 +58,12 @@ def turned(cloud: Float[np.ndarray, "n 3"], angle_rad: float) -> Float[np.ndarra
 
 
 def thinned(
-    cloud: Float[np.ndarray, "n 3"], most: float, generator: np.random.Generator
+    cloud: Float[np.ndarray, "n 3"], left: float, generator: np.random.Generator
 ) -> Float[np.ndarray, "m 3"]:
-    """`cloud` without a share of its points, drawn from 0 to `most`, in an order drawn anew: where
-    only the first points of a large cloud are looked at, others are each time."""
+    """The share `left` of the points of `cloud`, in an order drawn anew: where only the first
+    points of a large cloud are looked at, others are each time."""
     least = min(len(cloud), _LEAST_POINTS)
-    kept = max(least, round(len(cloud) * (1.0 - generator.uniform(0.0, most))))
+    kept = max(least, round(len(cloud) * left))
     return cloud[generator.permutation(len(cloud))[:kept]]
 
 

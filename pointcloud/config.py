@@ -188,7 +188,7 @@ class FitConfig:
     shift: float = 0.2
     """Each axis is moved by up to this, in radii of the cloud."""
     drop: float = 0.0
-    """Up to this share of a cloud's points is left out."""
+    """Up to this share of points is left out, the same of every cloud in a step."""
     rotate: bool = False
     """Turn clouds about their upright axis by any angle."""
     average: float = 0.0

@@ -97,6 +97,8 @@ class Command:
     """Share of each class that is held out."""
     half: bool = False
     """Write weights in half precision: half the size."""
+    data_terms: str = ""
+    """Terms under which the data may be used; they stand in the file's card (darb3d inspect)."""
     seed: int = 0
     """Seed of every random draw."""
     threads: int | None = None
@@ -135,6 +137,7 @@ class Command:
             self.teacher,
             (train, held_out),
             self.data.name,
+            self.data_terms,
             self.save_every,
             self.half,
             console,

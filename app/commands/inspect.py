@@ -1,4 +1,4 @@
-"""`darb3d inspect`: what a saved transformer is made of, and how well it is conditioned."""
+"""`darb3d inspect`: the card of a saved model; of a transformer also how well it is conditioned."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Command:
-    """Print the options and the spectra of a saved point-cloud or lifting model.
+    """Print the card of a saved classifier of clouds (data, recipe, score), and of a transformer,
+    a lifter's too, its options and spectra.
 
     kappa is the condition number, largest over smallest singular value; the stable rank says how
     many directions carry the weight; the bandwidth how many directions 1,000 steps of gradient
@@ -25,21 +26,35 @@ class Command:
     """
 
     checkpoint: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE.safetensors")]
-    """A model with a transformer backbone, as training writes it."""
+    """A model as training writes it."""
     json: bool = False
     """Print JSON instead of tables."""
 
     def run(self) -> int:
         """Print the tables; returns the exit code."""
-        from backbones import report
-        from backbones.saved import read_model
+        from app.model_card import card, card_lines
+        from backbones.config import MODEL_FORMAT
+        from data.array_files import read_arrays
+        from pointcloud.stored import KINDS, read_classifier
 
-        saved = read_model(self.checkpoint)
-        blocks, layers = report.blocks(saved), report.layers(saved)
+        _, text = read_arrays(self.checkpoint, MODEL_FORMAT)
+        known: dict[str, Any] = {}
+        if text.get("kind") in KINDS:
+            stored = read_classifier(self.checkpoint)
+            known = card(stored)
+            if not self.json:
+                print("\n".join(card_lines(str(self.checkpoint), stored)))
+        if "backbone" in text or not known:
+            from backbones import report
+            from backbones.saved import read_model
+
+            saved = read_model(self.checkpoint)
+            blocks, layers = report.blocks(saved), report.layers(saved)
+            known |= content(saved, blocks, layers)
+            if not self.json:
+                print_tables(self.checkpoint, saved, blocks, layers)
         if self.json:
-            print(json.dumps(content(saved, blocks, layers), indent=2))
-        else:
-            print_tables(self.checkpoint, saved, blocks, layers)
+            print(json.dumps(known, indent=2))
         return 0
 
 

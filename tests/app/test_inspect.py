@@ -10,8 +10,14 @@ from app.__main__ import main
 from backbones.config import BackboneConfig
 from backbones.encoder import Encoder
 from backbones.saved import save_model
+from pointcloud.classifier_files import SavedClassifier, new_model, save_classifier
+from pointcloud.config import GaussianConfig, GaussianNetConfig, TransformerConfig
 
 PLAIN = {"width": 16, "depth": 2, "heads": 2, "head_dim": 8}
+MODELS = {
+    "3dgpe": GaussianNetConfig(64, 16, encoder=GaussianConfig(4)),
+    "transformer": TransformerConfig(64, 8, 4, BackboneConfig(**PLAIN)),
+}
 
 
 @pytest.mark.parametrize(
@@ -42,6 +48,24 @@ def test_options_and_spectra_are_printed(tmp_path, capsys, options: dict) -> Non
     assert layer["kappa"] == pytest.approx(float(s[0] / s[-1]))
     assert content["blocks"][0]["jacobian_kappa"] > 1
     assert (content["blocks"][0]["heads_kappa"] is None) == ("mixer" in options)
+
+
+@pytest.mark.parametrize("kind", ["3dgpe", "transformer"])
+def test_the_card_of_a_classifier(tmp_path, capsys, kind: str) -> None:
+    path, config = tmp_path / "model.safetensors", MODELS[kind]
+    about = {"data": "solids.npz", "seed": 3, "held_out": {"clouds": 1234, "accuracy": 0.9}}
+    about["note"] = "ends\x1b[2J" + 1000 * "x"
+    save_classifier(path, SavedClassifier(new_model(config, 2, 0), ("ball", "disc"), about))
+    assert main(["inspect", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert "data: solids.npz" in text and "classes: 2 (ball, disc)" in text
+    assert "held out: clouds 1,234, accuracy 0.9" in text and "up z" in text
+    assert "\x1b" not in text and max(map(len, text.splitlines())) < 500
+    assert ("kappa of heads" in text) == (kind == "transformer")
+    assert main(["inspect", str(path), "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["training"] == about and content["preparation"]["points"] == config.points
+    assert ("blocks" in content) == (kind == "transformer")
 
 
 def test_a_file_that_is_no_model_is_one_line(tmp_path, capsys) -> None:
