@@ -29,6 +29,7 @@ from pointcloud.cpu.classifier import CpuClassifier
 from pointcloud.cpu.gaussian_features import GaussianFeatures, gaussian_features
 from pointcloud.cpu.gaussian_filters import Filter
 from pointcloud.cpu.tiles import PARTS, TILE
+from pointcloud.pointnet import PointNetEncoder
 from pointcloud.predictor import load_predictor
 from pointcloud.stored import read_classifier
 from simd.threads import set_threads
@@ -83,7 +84,8 @@ def compiled_loops(model: Any, filtered: Filter | None = None) -> CpuClassifier:
 
 
 def without_norms(model: Any) -> Any:
-    """`model` with every batch norm folded into the layer before it."""
+    """`model` as others run it: every batch norm folded into the layer before it, and maxima taken
+    of the features of all points."""
     from torch import nn
     from torch.nn.utils.fusion import fuse_linear_bn_eval
 
@@ -91,6 +93,8 @@ def without_norms(model: Any) -> Any:
         for k, norm in enumerate(getattr(part, "norms", ())):
             part.layers[k] = fuse_linear_bn_eval(part.layers[k], norm)
             part.norms[k] = nn.Identity()
+        if isinstance(part, PointNetEncoder):
+            part.pooled = lambda xyz, encoder=part: encoder(xyz).amax(1)
     return model
 
 
