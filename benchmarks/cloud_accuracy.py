@@ -156,7 +156,8 @@ def main() -> None:
         data = read_labelled_clouds(given.data, "test")
     else:
         data = read_labelled_clouds(given.data).split(given.hold_out)[1]
-    split = f"{given.data.stem}-{'test' if given.test else 'held-out'}"
+    rows = "test" if given.test else f"held-out-{given.hold_out:g}"
+    split = f"{given.data.stem}-{rows}"
     machine = None if given.table else facts()
     for path in [] if given.table else given.weights:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]

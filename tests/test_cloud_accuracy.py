@@ -78,7 +78,7 @@ def test_the_queue_asks_a_model_once(tmp_path):
         subprocess.run(list(map(str, words)), capture_output=True, text=True, check=True).stdout
         for _ in range(2)
     ]
-    (result,) = (tmp_path / "results").glob("clouds-held-out-tiny-*.json")
+    (result,) = (tmp_path / "results").glob("clouds-held-out-0.2-tiny-*.json")
     assert {"as it is", "half unseen", "--up auto"} <= set(
         json.loads(result.read_text())["figures"]["changes"]
     )
