@@ -134,7 +134,6 @@ class Training:
             features(model, seen.clouds).numpy(),
             seen.labels,
             features(model, held_out.clouds).numpy(),
-            len(train.classes),
         )
         error = calibration.calibration_error(
             calibration.probabilities(given, temperature), held_out.labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +20,8 @@ def object_page(
 ) -> ServedPage | None:
     """The page of a cloud, or of motions together; None where `paths` hold splats.
 
-    `classifier`, a name or a file, says what a cloud is. UserError for what does not go on one
-    page.
+    `classifier`, a name or a file, says what a cloud is; the package's own where none is given, and
+    none for "none". UserError for what does not go on one page.
     """
     kinds = [kind_of(path) for path in paths]
     if len(set(kinds)) > 1:
@@ -54,8 +55,12 @@ def _cloud_page(
     from app.predictors import load_predictor
     from app.viewer.cloud_page import CloudPage
     from data.clouds import read_cloud
+    from pointcloud.package_weights import NAMES, weights_file
 
     if len(paths) > 1:
         raise UserError(f"expected one cloud, found {len(paths)}; the page opens others by upload")
-    predictor = None if classifier is None else load_predictor(classifier)
-    return CloudPage(read_cloud(paths[0]), paths[0].name, port, host, predictor)
+    load = None
+    if classifier != "none":
+        path = weights_file(classifier or NAMES[0], "--classifier")
+        load = functools.partial(load_predictor, str(path))
+    return CloudPage(read_cloud(paths[0]), paths[0].name, port, host, load)

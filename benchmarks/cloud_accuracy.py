@@ -1,13 +1,15 @@
 """How often trained classifiers of clouds are right, on clouds as they are and as they come.
 
     python -m benchmarks.cloud_accuracy modelnet40.npz --weights FILE ... [--test] [--changes]
+        [--others FILE ...]
     python -m benchmarks.cloud_accuracy modelnet40.npz --table
 
 One JSON a file of weights in `benchmarks/results/cloud_accuracy/`, named by its contents; what
 stands is not asked again, so the test rows of an archive are looked at once a model. Without
 --test the clouds are those that `darb3d fit` of the same --hold-out has not seen. Files of one
 model and several seeds (`NAME-seed1.safetensors`) are means of each other; two models are compared
-cloud by cloud, by the seeds that both have.
+cloud by cloud, by the seeds that both have. --others are data of other classes: how much of them is
+said to be unlike the training data.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ from pointcloud.accuracy import accuracy_of
 from pointcloud.predictor import Predictor, load_predictor
 
 _AT_A_TIME = 64
+_MOST_CLASSES = 10
+"""Of other data that get a row each."""
 _SURE = 1.96
 """Standard errors on either side of a difference."""
 
@@ -65,6 +69,15 @@ def measured(predictor: Predictor, data: LabelledClouds, with_changes: bool) -> 
         }
         figures["changes"]["--up auto"] = _right_by_vote(predictor, data)
     return figures
+
+
+def flagged(predictor: Predictor, data: LabelledClouds) -> dict[str, float]:
+    """Share of clouds said to be unlike the training data: of all, and of each class."""
+    unlike = predictor.unlike(list(data.clouds))
+    shares = {"all": float(unlike.mean())}
+    for label in np.unique(data.labels):
+        shares[data.classes[label]] = float(unlike[data.labels == label].mean())
+    return shares
 
 
 def _given(predictor: Predictor, data: LabelledClouds, change: Change) -> np.ndarray:
@@ -140,6 +153,29 @@ def change_rows(models: dict[str, dict[int, dict[str, Any]]]) -> tuple[list[str]
     return ["change", *asked], rows
 
 
+def flagged_rows(
+    models: dict[str, dict[int, dict[str, Any]]],
+) -> tuple[list[str], list[list[str]]]:
+    """A row for each class of other data, a column for each model that was asked."""
+    shares = {
+        model: {
+            f"{data}: {name}": share
+            for data, by_class in one["figures"]["flagged"].items()
+            for name, share in by_class.items()
+            if name == "all" or len(by_class) <= _MOST_CLASSES
+        }
+        for model, seeds in models.items()
+        for one in seeds.values()
+        if "flagged" in one["figures"]
+    }
+    names = dict.fromkeys(name for found in shares.values() for name in found)
+    rows = [
+        [name, *(f"{100 * found.get(name, np.nan):.0f}" for found in shares.values())]
+        for name in names
+    ]
+    return ["said to be unlike, %", *shares], rows
+
+
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("data", type=Path, help="an .npz or a folder of folders")
@@ -149,6 +185,7 @@ def main() -> None:
     options.add_argument(
         "--changes", action="store_true", help="also clouds with points missing..."
     )
+    options.add_argument("--others", type=Path, nargs="+", default=[], help="data of other classes")
     options.add_argument("--folder", type=Path, default=RESULTS / "cloud_accuracy")
     options.add_argument("--table", action="store_true", help="print what stands, measure nothing")
     given = options.parse_args()
@@ -170,6 +207,9 @@ def main() -> None:
             raise SystemExit(f"{path}: expected the classes of {given.data}, found others")
         head = {"benchmark": "cloud_accuracy", "machine": machine, "name": path.stem}
         figures = measured(predictor, data, given.changes)
+        figures["flagged"] = {split: flagged(predictor, data)} | {
+            other.stem: flagged(predictor, read_labelled_clouds(other)) for other in given.others
+        }
         write_json(place, head | {"split": split, "figures": figures})
         print(f"{path.stem}: {100 * figures['overall']:.1f} %", flush=True)
     standing = {
@@ -182,6 +222,7 @@ def main() -> None:
     print_table(["model", "OA", "mAcc", "spread of seeds", "seeds"], accuracy_rows(models))
     print_table(["difference", "points", "95 %", "seeds"], difference_rows(models, data.labels))
     print_table(*change_rows(models))
+    print_table(*flagged_rows(models))
     if given.json:
         write_json(given.json, {"benchmark": "cloud_accuracy", "cells": standing})
 

@@ -59,7 +59,7 @@ def of_classes() -> Any:
     from data.clouds import read_cloud
 
     chair = SAMPLES / "shapes" / "chair.obj"
-    return CloudPage(read_cloud(chair), chair.name, port=0, predictor=pointcloud.load())
+    return CloudPage(read_cloud(chair), chair.name, port=0, load=pointcloud.load)
 
 
 def of_motion() -> Any:

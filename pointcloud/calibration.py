@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
+
+_RIDGE = 0.01
+"""Of the mean variance, added to that of every direction."""
 
 
 def probabilities(
@@ -51,41 +54,50 @@ def calibration_error(
 
 @dataclass(frozen=True, eq=False)
 class Familiarity:
-    """How like the training data what a model sees is: the cosine between its features and the
-    nearest class's mean."""
+    """How like the training data what a model sees is: the Mahalanobis distance of its features,
+    brought to unit length, from the nearest class, with one covariance for all classes (Lee et al.
+    2018, arXiv 1807.03888; Mueller and Hein 2025, arXiv 2505.18032)."""
 
-    means: Float32[np.ndarray, "classes w"]
-    """Of unit length."""
-    least: float
-    """Below this a cloud is unlike the training data: one in a hundred of clouds held out is."""
+    whitening: Float32[np.ndarray, "w w"]
+    """Brings features of unit length to one spread about their class in every direction."""
+    means: Float32[np.ndarray, "seen w"]
+    """Of the classes that training had clouds of, whitened."""
+    most: float
+    """A cloud farther off is unlike the training data: one in twenty of clouds held out is."""
 
-    def cosine(self, features: Float[np.ndarray, "b w"]) -> Float[np.ndarray, "b"]:
-        """To the nearest class."""
-        return (_unit(features) @ self.means.T).max(1)
+    def distance(self, features: Float[np.ndarray, "b w"]) -> Float[np.ndarray, "b"]:
+        """To the nearest class, squared."""
+        white = _unit(features) @ self.whitening
+        crossed = (white**2).sum(1, keepdims=True) - 2 * white @ self.means.T
+        return (crossed + (self.means**2).sum(1)).min(1)
 
     def unlike(self, features: Float[np.ndarray, "b w"]) -> Bool[np.ndarray, "b"]:
-        """Whether each is below what is usual."""
-        return self.cosine(features) < self.least
+        """Whether each is farther off than is usual."""
+        return self.distance(features) > self.most
 
 
 def fitted_familiarity(
     seen: Float[np.ndarray, "a w"],
     labels: Int64[np.ndarray, "a"],
     held_out: Float[np.ndarray, "b w"],
-    classes: int,
-    share: float = 0.01,
+    share: float = 0.05,
 ) -> Familiarity:
-    """From features of the training data with their labels, and of clouds held out."""
-    units = _unit(seen)
-    means = np.stack(
-        [
-            units[labels == label].mean(0) if (labels == label).any() else np.zeros(units.shape[1])
-            for label in range(classes)
-        ]
-    )
-    found = Familiarity(_unit(means).astype(np.float32), -1.0)
-    # the means are stored in half precision at times: a hair of slack keeps the quantile
-    return Familiarity(found.means, float(np.quantile(found.cosine(held_out), share)) - 1e-3)
+    """From features of the training data with their labels, and of clouds held out, of which
+    `share` is to count as unlike."""
+    units = _unit(np.asarray(seen, np.float64))
+    rows, places = np.unique(labels, return_inverse=True)
+    means = np.stack([units[labels == label].mean(0) for label in rows])
+    count, width = units.shape
+    spread = (units - means[places]).T @ (units - means[places]) / count
+    # directions that few clouds say something of are taken to be as wide as the rest
+    level = max(_RIDGE, width / count) * np.trace(spread) / width
+    ridge = (level if level > 0 else 1.0) * np.eye(width)
+    white = np.linalg.cholesky(np.linalg.inv(spread + ridge))
+    white /= np.abs(white).max()
+    # in half precision, as files may hold them, so that the quantile is that of any copy
+    kept = [array.astype(np.float16).astype(np.float32) for array in (white, means @ white)]
+    found = Familiarity(kept[0], kept[1], np.inf)
+    return replace(found, most=float(np.quantile(found.distance(held_out), 1 - share)))
 
 
 def _unit(rows: Float[np.ndarray, "a w"]) -> Float[np.ndarray, "a w"]:

@@ -43,7 +43,7 @@ PREPARATION = {
     "sampler": "numpy default_rng(0), without replacement",
 }
 """How every model of this version sees a cloud (`grouping.normalised`)."""
-_FAMILIAR = "familiar.means"
+_FAMILIAR = ("familiar.whitening", "familiar.means")
 _MOST_CLASSES = 100_000
 
 
@@ -81,8 +81,9 @@ def write_classifier(path: str | Path, stored: StoredClassifier, half: bool = Fa
     }
     weights = dict(stored.weights)
     if stored.familiarity is not None:
-        details["familiar_from"] = stored.familiarity.least
-        weights[_FAMILIAR] = stored.familiarity.means
+        details["familiar_to"] = stored.familiarity.most
+        arrays = (stored.familiarity.whitening, stored.familiarity.means)
+        weights.update(zip(_FAMILIAR, arrays, strict=True))
     if half:
         weights = {
             n: w.astype(np.float16) if w.dtype.kind == "f" else w for n, w in weights.items()
@@ -153,16 +154,19 @@ def _check_preparation(path: str | Path, details: Mapping[str, Any], points: int
 def _familiarity(
     path: str | Path, details: Mapping[str, Any], weights: dict[str, np.ndarray], classes: int
 ) -> Familiarity | None:
-    means = weights.pop(_FAMILIAR, None)
-    if means is None:
+    arrays = [weights.pop(name, None) for name in _FAMILIAR]
+    if all(array is None for array in arrays):
         return None
-    if means.ndim != 2 or len(means) != classes:
+    white, means = (np.zeros(()) if array is None else array for array in arrays)
+    width = white.shape[-1:]
+    if white.shape != 2 * width or means.shape[1:] != width or not 1 <= len(means) <= classes:
         raise UserError(
-            f"{path}: expected {classes} rows in {_FAMILIAR}, found the shape {means.shape}"
+            f"{path}: expected (w, w) numbers in {_FAMILIAR[0]} and up to {classes} rows of w in"
+            f" {_FAMILIAR[1]}, found the shapes {white.shape} and {means.shape}"
         )
-    least = details.get("familiar_from")
-    _expect_number(path, "familiar_from", least, -1.0, 1.0)
-    return Familiarity(means, float(least))  # type: ignore[arg-type]
+    most = details.get("familiar_to")
+    _expect_number(path, "familiar_to", most, 0.0, 1e12)
+    return Familiarity(white, means, float(most))  # type: ignore[arg-type]
 
 
 def _expect_number(path: str | Path, name: str, found: Any, low: float, high: float) -> None:

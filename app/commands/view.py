@@ -40,7 +40,8 @@ class Command:
     scene: Path | None = None
     """COLMAP folder whose cameras to offer; a run folder remembers its own."""
     classifier: Annotated[str | None, tyro.conf.arg(metavar="NAME|FILE")] = None
-    """Say what a cloud is, by a model of the package or a file of darb3d fit classifier."""
+    """What says what a cloud is: a model of the package (3dgpe by default), a file of darb3d fit
+    classifier, or none."""
     save: Annotated[Path | None, tyro.conf.arg(metavar="PAGE.html")] = None
     """Write one file that shows the splats in any browser without a server, and serve nothing."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from app.predictors import FamiliarClassifier
 from app.viewer.class_view import ClassView
 from app.viewer.interfaces import ExplainingPredictor, Predictor
 from data.errors import UserError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from app.viewer.cloud_view import CloudView
 
 TOP = 5
+_UNLIKE = "Unlike all it was trained on. These are the nearest classes it knows."
 _STYLE = """<style>
 .d3c {padding:0.2em 0.8em 0.6em; font-size:0.9em; font-variant-numeric:tabular-nums}
 .d3c div {display:grid; grid-template-columns:7.5em 1fr 4.4em; gap:0.6em; align-items:center;
@@ -28,24 +30,27 @@ _STYLE = """<style>
 .d3c i {display:block; height:0.6em; border-radius:3px; background:#58a6ff}
 .d3c b {font-weight:500; text-align:right; white-space:nowrap}
 .d3c .first span, .d3c .first b {font-weight:700}
+.d3c p {margin:0.3em 0 0.5em; padding:0.3em 0.6em; border-left:3px solid #d29922}
 </style>"""
 
 
 class ClassPanel:
-    """A folder in the main panel; clouds are classified beside the page's own work."""
+    """A folder in the main panel; clouds are classified, and the predictor is loaded, beside the
+    page's own work."""
 
     def __init__(
         self,
         server: ViserServer,
         view: CloudView,
-        predictor: Predictor,
+        load: Callable[[], Predictor],
         say: Callable[[str], None],
     ) -> None:
         gui = server.gui
-        self._view, self._predictor, self._say = view, predictor, say
+        self._view, self._say = view, say
+        self._load, self._predictor = load, None
         self._why = ClassView(server, view)
         self._turn = 0
-        self._lock = threading.Lock()
+        self._lock, self._loading = threading.Lock(), threading.Lock()
         with gui.add_folder("What it is"):
             self._bars = gui.add_html("")
             ellipsoids = gui.add_checkbox(
@@ -56,9 +61,9 @@ class ClassPanel:
             points = gui.add_checkbox(
                 "deciding points", False, hint="Those that gave the maxima of the global feature"
             )
-        explains = isinstance(predictor, ExplainingPredictor)
-        for widget in (ellipsoids, count, points):
-            widget.visible = explains
+        self._reasons = (ellipsoids, count, points)
+        for widget in self._reasons:
+            widget.visible = False
 
         @ellipsoids.on_update
         def _(_event: object) -> None:
@@ -92,12 +97,21 @@ class ClassPanel:
         self._why.draw()
         self._sigmas.value = f"{self._why.sigmas:.2g} sigmas"
 
+    def _loaded(self) -> Predictor:
+        with self._loading:
+            if self._predictor is None:
+                self._predictor = self._load()
+            return self._predictor
+
     def _work(self, turn: int, xyz: Float[np.ndarray, "n 3"]) -> None:
-        bars, why = "", None
+        bars, why, explains = "", None, False
         try:
-            bars = top_bars(self._predictor.labels, self._predictor.predict(xyz)[0])
-            if isinstance(self._predictor, ExplainingPredictor):
-                why = self._predictor.explain(xyz)
+            predictor = self._loaded()
+            explains = isinstance(predictor, ExplainingPredictor)
+            unlike = isinstance(predictor, FamiliarClassifier) and predictor.unlike([xyz])[0]
+            bars = top_bars(predictor.labels, predictor.predict(xyz)[0], _UNLIKE if unlike else "")
+            if isinstance(predictor, ExplainingPredictor):
+                why = predictor.explain(xyz)
         except Exception as error:  # the page goes on without an answer
             plain = isinstance(error, UserError)
             self._say(str(error) if plain else f"{type(error).__name__}: {error}")
@@ -105,12 +119,16 @@ class ClassPanel:
             if turn != self._turn:
                 return
             self._bars.content = bars
+            for widget in self._reasons:
+                widget.visible = explains
             self._why.explanation = why
             self._draw()
 
 
-def top_bars(labels: Sequence[str], probabilities: Float[np.ndarray, "classes"]) -> str:
-    """The most probable classes as bars, as HTML."""
+def top_bars(
+    labels: Sequence[str], probabilities: Float[np.ndarray, "classes"], remark: str = ""
+) -> str:
+    """The most probable classes as bars below a remark, as HTML."""
     order = np.argsort(-np.asarray(probabilities), kind="stable")[:TOP]
     rows = "".join(
         f"<div{' class=first' if rank == 0 else ''}><span>{html.escape(str(labels[k]))}</span>"
@@ -118,4 +136,5 @@ def top_bars(labels: Sequence[str], probabilities: Float[np.ndarray, "classes"])
         f"<b>{100 * float(probabilities[k]):.1f} %</b></div>"
         for rank, k in enumerate(order.tolist())
     )
-    return f"{_STYLE}<div class='d3c' style='display:block'>{rows}</div>"
+    remark = f"<p>{html.escape(remark)}</p>" if remark else ""
+    return f"{_STYLE}<div class='d3c' style='display:block'>{remark}{rows}</div>"

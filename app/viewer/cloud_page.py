@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ from data.clouds import READ, PointCloud, read_cloud
 
 
 class CloudPage(ServedPage):
-    """A page of one cloud; others can be put in its place by upload."""
+    """A page of one cloud; others can be put in its place by upload. With `load`, which is called
+    beside the page's own work, it says what the cloud is."""
 
     def __init__(
         self,
@@ -27,14 +29,14 @@ class CloudPage(ServedPage):
         title: str = "",
         port: int | None = None,
         host: str = address.LOOPBACK,
-        predictor: Predictor | None = None,
+        load: Callable[[], Predictor] | None = None,
     ) -> None:
         super().__init__(title, "", port, host)
         add_lights(self._server.scene)
         self.view = CloudView(self._server, cloud)
         self._classes = None
-        if predictor is not None:
-            self._classes = ClassPanel(self._server, self.view, predictor, self.panel.show_error)
+        if load is not None:
+            self._classes = ClassPanel(self._server, self.view, load, self.panel.show_error)
         self._looks = CloudPanel(self._server, self.view, self._describe)
         add_upload(self._server, "Open a cloud", READ, self._open, self.panel.show_error)
         self._start_at(_pose(), np.array([0.0, 1.0, 0.0]))

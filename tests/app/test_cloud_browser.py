@@ -26,7 +26,7 @@ def predictor():
 @pytest.fixture(scope="module")
 def shown(predictor):
     # few points: lit balls are slow where WebGL is software
-    served = CloudPage(ball(120), "ball.ply", port=0, predictor=predictor)
+    served = CloudPage(ball(120), "ball.ply", port=0, load=lambda: predictor)
     yield served
     served.close()
 

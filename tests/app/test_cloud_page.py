@@ -21,7 +21,7 @@ from app.viewer.cloud_view import PAGE_POINTS, UPS
 from data.clouds import PointCloud
 from data.errors import UserError
 from data.geometry import rotation_from_quat
-from tests.app.shapes import Shapes, box
+from tests.app.shapes import FamiliarShapes, Shapes, box
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def predictor():
 
 @pytest.fixture(scope="module")
 def shown(predictor):
-    served = CloudPage(ball(), "ball.ply", port=0, predictor=predictor)
+    served = CloudPage(ball(), "ball.ply", port=0, load=lambda: predictor)
     yield served
     served.close()
 
@@ -98,6 +98,31 @@ def test_bars_are_the_five_most_probable_escaped():
     assert "<b>50.0 %" in text and ">d<" not in text
 
 
+def test_a_cloud_unlike_the_training_data_is_marked():
+    sheet = PointCloud(box("wall") * (1.0, 0.2, 1.0))
+    served = CloudPage(sheet, port=0, load=FamiliarShapes)
+    try:
+        bars = served._classes._bars
+        assert until(lambda: "wall" in bars.content and "<p>Unlike all" in bars.content, 10)
+        served.view.show(PointCloud(box("tower")))
+        served._classes.classify()
+        assert until(lambda: "tower" in bars.content and "<p>" not in bars.content, 10)
+    finally:
+        served.close()
+
+
+def test_a_classifier_that_cannot_be_loaded_leaves_the_page():
+    def load():
+        raise UserError("model.safetensors: expected weights, found none")
+
+    served = CloudPage(ball(50), port=0, load=load)
+    try:
+        assert until(lambda: "expected weights" in served.panel._error, 10)
+        assert until(lambda: served._classes._bars.content == "", 10)
+    finally:
+        served.close()
+
+
 def test_a_slow_answer_for_a_cloud_that_is_gone_is_dropped():
     go = threading.Event()
 
@@ -110,7 +135,7 @@ def test_a_slow_answer_for_a_cloud_that_is_gone_is_dropped():
                 return np.array([[1.0, 0.0]])
             return np.array([[0.0, 1.0]])
 
-    served = CloudPage(ball(), port=0, predictor=Slow())
+    served = CloudPage(ball(), port=0, load=Slow)
     try:
         served.view.show(ball(50))
         assert served._classes is not None
@@ -125,15 +150,25 @@ def test_a_slow_answer_for_a_cloud_that_is_gone_is_dropped():
         served.close()
 
 
-def test_view_opens_a_cloud_with_a_classifier(tmp_path, monkeypatch):
+@pytest.mark.parametrize("named", [None, "3dgpe"])
+def test_view_opens_a_cloud_with_a_classifier(named, tmp_path, monkeypatch):
     monkeypatch.setattr(pointcloud, "load", lambda name: Shapes(), raising=False)
     np.savetxt(tmp_path / "a.xyz", box("wall"))
-    page = object_page([tmp_path / "a.xyz"], 0, "127.0.0.1", "3dgpe")
+    page = object_page([tmp_path / "a.xyz"], 0, "127.0.0.1", named)
     try:
         assert page is not None
         assert until(lambda: "wall" in page._classes._bars.content, 10)
     finally:
         page.close()
+
+
+def test_which_classifier_is_checked_before_the_page_opens(tmp_path):
+    np.savetxt(tmp_path / "a.xyz", box("wall"))
+    page = object_page([tmp_path / "a.xyz"], 0, "127.0.0.1", "none")
+    assert page._classes is None
+    page.close()
+    with pytest.raises(UserError, match="--classifier nothing: expected a file, or one of"):
+        object_page([tmp_path / "a.xyz"], 0, "127.0.0.1", "nothing")
     dog = Path(data.__file__).parent / "samples/motion/dog.npz"
     with pytest.raises(UserError, match="--classifier: expected a cloud of points"):
         object_page([dog], 0, "127.0.0.1", "3dgpe")

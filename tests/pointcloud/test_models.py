@@ -121,9 +121,8 @@ def test_the_full_mamba3d_learns_64_clouds_by_heart(
 def test_a_file_gives_back_everything(name: str, tmp_path) -> None:
     network = model(name)
     width = network.head.in_features
-    saved = SavedClassifier(
-        network, NAMES, {"steps": 3}, 1.7, Familiarity(np.ones((3, width), np.float32), 0.4)
-    )
+    familiar = Familiarity(np.eye(width, dtype="f4"), np.ones((3, width), "f4"), 0.4)
+    saved = SavedClassifier(network, NAMES, {"steps": 3}, 1.7, familiar)
     save_classifier(tmp_path / "a", saved)
     found = load_classifier(tmp_path / "a")
     assert (found.classes, found.about, found.temperature) == (NAMES, {"steps": 3}, 1.7)

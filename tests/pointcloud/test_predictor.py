@@ -53,7 +53,7 @@ def test_what_is_unlike_the_training_data_is_told(name: str, tmp_path: Path) -> 
     ball, rod = made_clouds(("ball", "rod"), 1).clouds
     seen = features(written(name, tmp_path / "m"), [ball]).numpy()
     means = np.repeat(seen / np.linalg.norm(seen), 3, 0)
-    written(name, tmp_path / "m", Familiarity(means, 0.99999))
+    written(name, tmp_path / "m", Familiarity(np.eye(len(seen[0]), dtype="f4"), means, 1e-5))
     predictor = pointcloud.load(tmp_path / "m")
     assert predictor.unlike([ball, rod]).tolist() == [False, True]
     assert predictor.unlike(rod).tolist() == [True]
