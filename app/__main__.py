@@ -25,7 +25,7 @@ COMMANDS = {
     "render": "draw a run along a camera path: a film or pictures",
     "export": "write splats for other programs: .ply, .compressed.ply, .splat, .spz, .glb",
     "mesh": "write a triangle mesh of a run",
-    "fit": "train a classifier of point clouds, or a lifter of 2D keypoints (fit lifter)",
+    "fit": "train a model: fit classifier (of point clouds), fit lifter (of 2D keypoints)",
     "lift": "lift the 2D keypoints of any animal to a 3D motion: .glb, .bvh, .csv, .h5, .npz",
     "make-motions": "write generated animals in motion, to train a lifter on",
     "classify": "name what clouds and meshes show: files, folders, patterns",
@@ -35,8 +35,8 @@ COMMANDS = {
     "doctor": "say what is installed, what is missing and what it would give",
 }
 
-SECOND_WORDS = {"fit": ("lifter",)}
-"""Words after a command that have a file of commands of their own."""
+SECOND_WORDS = {"fit": ("classifier", "lifter")}
+"""What has to follow a command; each has a file of its own."""
 
 ADDRESS = r"local|auto|(ray://)?[\w.-]+:\d+"
 """Of a Ray cluster; any other word after --ray is a file."""
@@ -44,7 +44,7 @@ ADDRESS = r"local|auto|(ray://)?[\w.-]+:\d+"
 HELP = """\
 usage: darb3d COMMAND [OPTIONS]
 
-Splatting scenes from photos, trained and shown on a CPU.
+Splatting scenes from photos, classes of point clouds, 3D motion of animals: on a CPU.
 
 commands:
 {commands}
@@ -58,7 +58,7 @@ examples:
   darb3d eval runs/SCENE-raised-cosine-1 --json
   darb3d render runs/SCENE-raised-cosine-1 -o film.mp4
   darb3d export runs/SCENE-raised-cosine-1 -o scene.glb --bake-gaussian
-  darb3d fit classifier --data CLOUDS -o model.safetensors
+  darb3d fit classifier CLOUDS -o model.safetensors
   darb3d classify SCANS --weights model.safetensors
   darb3d adapt model.safetensors --data MY_CLOUDS --bits 4
   darb3d lift TRACKS.h5 -o motion.glb --known-length "nose-tailbase=82mm"
@@ -107,8 +107,11 @@ def _run_command(name: str, options: list[str]) -> int:
 
     import tyro
 
-    if options and options[0] in SECOND_WORDS.get(name, ()):
-        name, options = f"{name} {options[0]}", options[1:]
+    if name in SECOND_WORDS:
+        if options[:1] in (["--help"], ["-h"]):
+            print(_help_on_second_words(name))
+            return 0
+        name, options = _with_second_word(name, options)
     module = import_module(f"app.commands.{name.replace(' ', '_').replace('-', '_')}")
     if name == "train":
         options = _with_value(options, "--resume", "newest")
@@ -121,6 +124,20 @@ def _run_command(name: str, options: list[str]) -> int:
         config=(tyro.conf.FlagCreatePairsOff,),
     )
     return command.run()
+
+
+def _help_on_second_words(name: str) -> str:
+    seconds = SECOND_WORDS[name]
+    more = ", ".join(f"`darb3d {name} {word} --help`" for word in seconds)
+    return f"usage: darb3d {name} {'|'.join(seconds)} [OPTIONS]\n\n{COMMANDS[name]}; {more}"
+
+
+def _with_second_word(name: str, options: list[str]) -> tuple[str, list[str]]:
+    """A command of two words, and what follows them."""
+    found = options[0] if options else "nothing"
+    if found not in SECOND_WORDS[name]:
+        raise UserError(f"darb3d {name}: expected {' or '.join(SECOND_WORDS[name])}, found {found}")
+    return f"{name} {found}", options[1:]
 
 
 def _did_you_mean(name: str) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +43,8 @@ class Training:
     data_name: str
     data_terms: str
     save_every_s: float
+    score_every: float
+    """Passes over the data between two scores of what is held out; 0 for none."""
     half: bool
     console: Console
     spent: FitState | None = None
@@ -95,14 +101,20 @@ class Training:
         def save(now: FitState) -> None:
             save_training(self.state_path, now, config, about)
 
+        clock, every = _Clock(), 0
+        if self.score_every and name == _LABELS:
+            every = max(1, round(self.score_every * len(train) / min(self.fit.batch, len(train))))
         with StopRequest() as stop:
             with TrainProgress(self.console, describe_fit, "starting") as progress:
 
                 def report(step: int, values: dict[str, Any]) -> bool:
                     progress.update(step, values)
+                    if every and step % every == 0:
+                        with clock.standing():
+                            self._score(state)
                     return not stop
 
-                descend(state, aim, config, report, save, self.save_every_s)
+                descend(state, aim, config, report, save, self.save_every_s, clock)
             if stop:
                 save(state)
                 self.console.print(
@@ -112,6 +124,17 @@ class Training:
         state.finish()
         self.spent = state
         return 0
+
+    def _score(self, state: FitState) -> None:
+        """Of the weights as they are: printed, and a line of the curve."""
+        from pointcloud.prediction import accuracy
+
+        found = accuracy(state.model, self.data[1])
+        state.model.train()
+        line = {"step": state.step, "seconds": round(state.seconds, 1), "overall": found.overall}
+        with open(self.out.with_suffix(".curve.jsonl"), "a") as stream:
+            stream.write(json.dumps(line | {"mean_class": found.mean_class}) + "\n")
+        self.console.print(f"step {state.step}: held out {percent(found)}")
 
     def _finish(self, model: Any) -> int:
         """Calibrate on what was held out, and write."""
@@ -187,6 +210,25 @@ class Training:
         about |= {"model": type(self.config).__name__, "options": asdict(self.config)}
         teacher = None if self.distil is None else {"file": self.teacher, **asdict(self.distil)}
         return about | {"teacher": teacher}
+
+
+class _Clock:
+    """Seconds of training: it stands while something else is done."""
+
+    def __init__(self) -> None:
+        self._away = 0.0
+
+    def __call__(self) -> float:
+        return time.perf_counter() - self._away
+
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """Inside, no time passes."""
+        began = self()
+        try:
+            yield
+        finally:
+            self._away += self() - began
 
 
 def start_gaussians(model: Any, data: LabelledClouds) -> None:

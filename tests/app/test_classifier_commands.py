@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -106,13 +107,33 @@ def test_a_stopped_training_goes_on_with_resume(darb3d, data: Path, tmp_path: Pa
     assert load_classifier(tmp_path / "cut.safetensors").about["steps"] == step + 2
 
 
+def test_scores_on_the_way_change_nothing(data: Path, tmp_path: Path, capsys) -> None:
+    words = ["fit", "classifier", str(data / "old.npz"), "--steps", "8", "--batch", "12"]
+    plain, scored = tmp_path / "plain.safetensors", tmp_path / "scored.safetensors"
+    assert main([*words, *SMALL, "-o", str(plain)]) == 0
+    assert "step 3" not in capsys.readouterr().out
+    assert main([*words, *SMALL, "-o", str(scored), "--score-every", "1"]) == 0
+    assert "step 3: held out" in capsys.readouterr().out
+    curve = (tmp_path / "scored.curve.jsonl").read_text()
+    lines = [json.loads(line) for line in curve.splitlines()]
+    assert [line["step"] for line in lines] == [3, 6] and 0 <= lines[1]["overall"] <= 1
+    one, other = (load_classifier(path).model.state_dict() for path in (plain, scored))
+    assert all((one[name] == other[name]).all() for name in one)
+
+
 FIT = ["fit", "classifier", "--data"]
 WRONG = [
     ([*FIT, "{data}/nowhere", "-o", "{out}"], "nowhere: expected a folder"),
     ([*FIT, "{data}/old.npz", "-o", "{data}/no/a"], "its folder to exist"),
+    (["fit", "classifier", "-o", "{out}"], "DATA: expected one folder of clouds, or one .npz"),
+    ([*FIT, "{data}/mine", "{data}/old.npz", "-o", "{out}"], "or one .npz, found 2"),
     (
         [*FIT, "{data}/old.npz", "-o", "{out}", "--centres", "0"],
         "centres, neighbours: expected 1 to 1024",
+    ),
+    (
+        [*FIT, "{data}/old.npz", "-o", "{out}", "--score-every", "-1"],
+        "--score-every: expected 0 or more",
     ),
     (
         [*FIT, "{data}/old.npz", "-o", "{out}", "--resume"],

@@ -13,6 +13,10 @@ from app.commands import doctor
 from app.errors import guarded
 from data.errors import UserError
 
+NAMES = [name for name in COMMANDS if name not in SECOND_WORDS]
+NAMES += [f"{name} {word}" for name, words in SECOND_WORDS.items() for word in words]
+"""Whole names of commands."""
+
 
 def test_help_lists_every_command_with_one_line_each(capsys) -> None:
     assert main(["--help"]) == 0
@@ -23,8 +27,7 @@ def test_help_lists_every_command_with_one_line_each(capsys) -> None:
 
 def test_every_file_of_commands_is_listed() -> None:
     files = {path.stem for path in Path(doctor.__file__).parent.glob("*.py")}
-    words = {f"{name}-{word}" for name, words in SECOND_WORDS.items() for word in words}
-    assert files - {"__init__"} == {name.replace("-", "_") for name in {*COMMANDS, *words}}
+    assert files - {"__init__"} == {name.replace("-", "_").replace(" ", "_") for name in NAMES}
 
 
 def test_a_second_word_has_its_own_options(capsys) -> None:
@@ -34,10 +37,21 @@ def test_a_second_word_has_its_own_options(capsys) -> None:
     assert stopped.value.code == 0 and "usage: darb3d fit lifter" in text and "--protocol" in text
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", SECOND_WORDS)
+def test_a_command_that_wants_a_second_word_says_so(name: str, capsys) -> None:
+    assert main([name, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"`darb3d {name} {word} --help`" in text for word in SECOND_WORDS[name])
+    for words in ([name], [name, "--steps", "3"], [name, "nothing"]):
+        assert main(words) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1 and f"expected {SECOND_WORDS[name][0]} or" in error
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_command_explains_its_options(name: str, capsys) -> None:
     with pytest.raises(SystemExit) as stopped:
-        main([name, "--help"])
+        main([*name.split(), "--help"])
     assert stopped.value.code == 0
     text = capsys.readouterr().out
     assert f"usage: darb3d {name}" in text and "--no-no-" not in text

@@ -1,7 +1,8 @@
-"""`darb3d fit`: a model trained on one's own data, in a file."""
+"""`darb3d fit classifier`: a model of clouds trained on one's own data, in a file."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -22,7 +23,7 @@ DEFAULT_MINUTES = 10.0
 class Command:
     """Train a classifier of point clouds on this machine.
 
-    Data is a folder with a sub-folder of clouds for each class (.ply, .obj, .xyz, .pcd, ...), or
+    DATA is a folder with a sub-folder of clouds for each class (.ply, .obj, .xyz, .pcd, ...), or
     one file .npz with points (count, n, 3), label and classes. A fifth of each class is held out,
     the same every time, for the score and for calibration; rows that the .npz marks as is_test are
     never read. Everything is saved every five minutes and on Ctrl-C: --resume goes on.
@@ -31,12 +32,12 @@ class Command:
     fitted to the labels.
     """
 
-    what: Annotated[Literal["classifier"], tyro.conf.Positional]
-    """What to train."""
-    data: Path
-    """Folder of folders, or .npz."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """File to write (.safetensors)."""
+    clouds: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")] = None
+    """Folder of folders, or .npz."""
+    data: Path | None = None
+    """The same as DATA."""
     model: Literal["transformer", "pointnet", "3dgpe", "mamba3d", "mamba3d-3dgpe"] = "transformer"
     """transformer: groups of points as tokens (--backbone.*). pointnet: layers on every point.
     3dgpe: Gaussians instead of those layers, the quickest. mamba3d: groups as tokens of a scan, by
@@ -107,6 +108,9 @@ class Command:
     """Go on with the unfinished training of this --out."""
     save_every: float = 300.0
     """Seconds of training between two saves of everything that is needed to resume."""
+    score_every: float = 0.0
+    """Passes over the data between two scores of the held-out clouds, printed and added to --out's
+    .curve.jsonl; 0 for one score at the end."""
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
 
     def run(self) -> int:
@@ -117,8 +121,11 @@ class Command:
         from app.classifiers import new_file, say_data, set_threads
         from data.labelled_clouds import read_labelled_clouds
 
+        data = self._data()
         if not 0.0 < self.hold_out < 1.0:
             raise UserError(f"--hold-out: expected above 0, below 1, found {self.hold_out}")
+        if not 0.0 <= self.score_every < math.inf:
+            raise UserError(f"--score-every: expected 0 or more, found {self.score_every}")
         config = self._model_config()
         self._fit_config(steps=1)  # options are refused before data are read
         set_threads(self.threads)
@@ -126,7 +133,7 @@ class Command:
         state_path = self.out.with_suffix(".state.safetensors")
         _check_state(state_path, self.out, self.resume)
         console = Console(highlight=False, markup=False, soft_wrap=True)
-        train, held_out = read_labelled_clouds(self.data).split(self.hold_out)
+        train, held_out = read_labelled_clouds(data).split(self.hold_out)
         say_data(console, train, held_out)
         training = Training(
             self.out,
@@ -136,13 +143,23 @@ class Command:
             self._distil_config(),
             self.teacher,
             (train, held_out),
-            self.data.name,
+            data.name,
             self.data_terms,
             self.save_every,
+            self.score_every,
             self.half,
             console,
         )
         return training.run(self.resume)
+
+    def _data(self) -> Path:
+        given = [path for path in (self.clouds, self.data) if path is not None]
+        if len(given) != 1:
+            raise UserError(
+                f"DATA: expected one folder of clouds, or one .npz, found {len(given)}; as in"
+                " darb3d fit classifier CLOUDS -o model.safetensors"
+            )
+        return given[0]
 
     def _steps(self, clouds: int) -> int | None:
         if self.epochs is None:
