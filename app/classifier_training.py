@@ -130,7 +130,7 @@ class Training:
         from pointcloud.prediction import accuracy
 
         found = accuracy(state.model, self.data[1])
-        state.model.train()
+        state.begin()
         line = {"step": state.step, "seconds": round(state.seconds, 1), "overall": found.overall}
         with open(self.out.with_suffix(".curve.jsonl"), "a") as stream:
             stream.write(json.dumps(line | {"mean_class": found.mean_class}) + "\n")

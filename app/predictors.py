@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -31,11 +32,14 @@ class FamiliarClassifier(Protocol):
         ...
 
 
-def load_predictor(name_or_path: str) -> CloudClassifier:
-    """One of the package's models by its name, or one of the user's own from its file."""
+def load_predictor(name_or_path: str, adapter: Path | None = None) -> CloudClassifier:
+    """One of the package's models by its name, or one of the user's own from its file; adapted, if
+    there is an adapter's file."""
     import pointcloud
 
-    return pointcloud.load(name_or_path)
+    if adapter is None:
+        return pointcloud.load(name_or_path)
+    return pointcloud.load(name_or_path, adapter=adapter)
 
 
 def points_seen(predictor: CloudClassifier) -> int:

@@ -11,13 +11,16 @@ if TYPE_CHECKING:
 __all__ = ["load"]
 
 
-def load(name: str | Path = "3dgpe", option: str = "--weights") -> Predictor:
+def load(
+    name: str | Path = "3dgpe", option: str = "--weights", adapter: str | Path | None = None
+) -> Predictor:
     """The classifier `name`: "3dgpe", "3dgpe-16", "pointnet", "transformer", "mamba3d",
-    "mamba3d-3dgpe", or the path of a file of weights.
+    "mamba3d-3dgpe", or the path of a file of weights; with the file of an `adapter` of that model.
 
-    UserError, which calls the file `option`, for a name whose weights are not here, and for a file
-    that is no classifier. The first three need no torch.
+    UserError, which calls the file `option`, for a name whose weights are not here, for a file that
+    is no classifier, and for an adapter of another model. The first three need no torch, unless
+    there is an adapter.
     """
     from pointcloud.predictor import load_predictor
 
-    return load_predictor(name, option)
+    return load_predictor(name, option, adapter)

@@ -27,6 +27,7 @@ from backbones.adapters import AdapterConfig, adapters_of, attach, merge
 from backbones.quantised_adapters import Method
 from data.errors import UserError
 from data.labelled_clouds import LabelledClouds
+from pointcloud.adapted_layers import adaptable
 from pointcloud.classifier_files import SavedClassifier
 from pointcloud.config import FitConfig
 from pointcloud.fitting import FitState, Report, fit, initial_state
@@ -46,6 +47,8 @@ class Adaptation:
     base: str
     """Fingerprint of the model before."""
     new_head: bool
+    temperature: float
+    """What scores are divided by: the base's, until it is fitted to the new data."""
 
     def extra(self) -> dict[str, Tensor]:
         """What is stored beside the factors: the new head, if there is one."""
@@ -64,11 +67,15 @@ class Adaptation:
             bits=bits,
             method=method,
             extra=self.extra(),
-            text={"classes": json.dumps(list(self.classes))} if self.new_head else None,
+            text=self._text(),
         )
         if bits is not None and self.new_head:
             self.model.get_submodule(_HEAD).half().float()
         return size
+
+    def _text(self) -> dict[str, str]:
+        text = {"temperature": f"{self.temperature:.4g}"}
+        return text | ({"classes": json.dumps(list(self.classes))} if self.new_head else {})
 
     def payload(self, bits: int | None = None, method: Method = "kmeans") -> int:
         """Bytes of its numbers alone."""
@@ -81,9 +88,10 @@ def begin(
     """An adapter that changes nothing yet on `saved.model`, and `data` with the labels it answers.
 
     For classes that the base does not know all of, a head for those of `data` takes the place of
-    the base's, fitted to the base's features of `data`.
+    the base's, fitted to the base's features of `data`. The layers of `config` are the model's.
     """
     base = fingerprint(saved.model)
+    config = replace(config, targets=adaptable(saved.model.config))
     known = set(data.classes) <= set(saved.classes)
     classes = saved.classes if known else data.classes
     data = data.relabelled(classes)
@@ -91,7 +99,8 @@ def begin(
     attach(saved.model, config, generator)
     if not known:
         saved.model.head = fitted_head(features(saved.model, data.clouds), data, generator)
-    return Adaptation(saved.model, classes, config, base, not known), data
+    temperature = saved.temperature if known else 1.0
+    return Adaptation(saved.model, classes, config, base, not known, temperature), data
 
 
 def fitted_head(
@@ -117,7 +126,7 @@ def adapt(
     adaptation: Adaptation, data: LabelledClouds, config: FitConfig, report: Report | None = None
 ) -> FitState:
     """Train the adapter, and the head if it is new, in place."""
-    state = initial_state(adaptation.model, config)
+    state = initial_state(adaptation.model, config, norms_stay=True)
     fit(state, data, config, report)
     return state
 
@@ -134,9 +143,19 @@ def load_adapted(saved: SavedClassifier, path: str | Path) -> tuple[SavedClassif
         saved.model.head = _head(path, loaded, len(classes), saved.model.head.in_features)
     merge(saved.model)
     saved.model.eval()
-    # what was measured of the base says nothing of the adapted one
-    adapted = replace(saved, classes=tuple(classes), temperature=1.0, familiarity=None)
-    return adapted, loaded
+    # what the base is familiar with says nothing of the adapted one
+    known = replace(saved, classes=tuple(classes), familiarity=None)
+    return replace(known, temperature=_temperature(path, loaded)), loaded
+
+
+def _temperature(path: str | Path, loaded: LoadedAdapter) -> float:
+    try:
+        found = float(loaded.text.get("temperature", "1"))
+    except ValueError:
+        found = 0.0
+    if not 1e-3 <= found <= 1e3:
+        raise UserError(f"{path}: expected a temperature from 0.001 to 1000, found another text")
+    return found
 
 
 def _classes(path: str | Path, loaded: LoadedAdapter) -> list[str]:

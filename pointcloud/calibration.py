@@ -24,14 +24,16 @@ def probabilities(
 def fitted_temperature(
     scores: Float[np.ndarray, "b classes"], labels: Int64[np.ndarray, "b"]
 ) -> float:
-    """What makes the labels most likely; clouds that training has not seen are meant."""
+    """What makes the labels most likely, for clouds that training has not seen; near 1 where a few
+    clouds, all named rightly, would have the model take itself to be certain (its logarithm is
+    normal beforehand)."""
     from scipy.optimize import minimize_scalar
 
     rows = np.arange(len(labels))
 
     def surprise(log_temperature: float) -> float:
         given = probabilities(scores, float(np.exp(log_temperature)))[rows, labels]
-        return float(-np.log(np.maximum(given, 1e-12)).mean())
+        return float(-np.log(np.maximum(given, 1e-12)).sum() + 0.5 * log_temperature**2)
 
     found: Any = minimize_scalar(surprise, bounds=(np.log(0.05), np.log(20.0)), method="bounded")
     return float(np.exp(found.x))

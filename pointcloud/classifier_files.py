@@ -47,8 +47,13 @@ def new_model(config: ModelConfig, classes: int, seed: int) -> Any:
 
 def save_classifier(path: str | Path, saved: SavedClassifier, half: bool = False) -> None:
     """Write a classifier; `half` keeps weights as float16."""
+    write_classifier(path, stored_of(saved), half)
+
+
+def stored_of(saved: SavedClassifier) -> StoredClassifier:
+    """What its file holds."""
     weights = {name: value.cpu().numpy() for name, value in saved.model.state_dict().items()}
-    stored = StoredClassifier(
+    return StoredClassifier(
         saved.model.config,
         saved.classes,
         weights,
@@ -56,7 +61,6 @@ def save_classifier(path: str | Path, saved: SavedClassifier, half: bool = False
         saved.temperature,
         saved.familiarity,
     )
-    write_classifier(path, stored, half)
 
 
 def load_classifier(path: str | Path) -> SavedClassifier:

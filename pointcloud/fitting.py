@@ -54,6 +54,13 @@ class FitState(TrainingState):
 
     optimisers: Optimisers
     """One or two that share a rate."""
+    norms_stay: bool = False
+    """Whether batch norms go on with the statistics they have: those of a base that is not to
+    change."""
+
+    def begin(self) -> None:
+        """Put the model into training."""
+        into_training(self.model, self.norms_stay)
 
     def finish(self) -> None:
         """Put the mean of the weights, if one was kept, into the model."""
@@ -61,9 +68,23 @@ class FitState(TrainingState):
             self.model.load_state_dict(self.average, strict=False)
 
 
-def initial_state(model: nn.Module, config: FitConfig) -> FitState:
+def into_training(model: nn.Module, norms_stay: bool = False) -> None:
+    """As `model.train()`; batch norms that stay use and keep the statistics they have."""
+    model.train()
+    if norms_stay:
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm1d):
+                module.eval()
+
+
+def initial_state(model: nn.Module, config: FitConfig, norms_stay: bool = False) -> FitState:
     """The state before the first step."""
-    state = FitState(model, optimisers(model, config), seeded(config.seed))
+    state = FitState(
+        model,
+        optimisers=optimisers(model, config),
+        chance=seeded(config.seed),
+        norms_stay=norms_stay,
+    )
     if config.average:
         state.average = {name: value.clone() for name, value in _averaged(model).items()}
     return state
@@ -115,7 +136,7 @@ def descend(
     with what the aim adds. `save` is called every `save_every_s` seconds of training, not at the
     end.
     """
-    state.model.train()
+    state.begin()
     began, saved = clock() - state.seconds, state.seconds
     first = state.step
     resumed_at = state.seconds

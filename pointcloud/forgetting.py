@@ -13,17 +13,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from backbones.adapters import FEED_FORWARD, AdapterConfig, Kind, adapters_of, attach
+from backbones.adapters import AdapterConfig, Kind, adapters_of, attach
 from backbones.unlearning import Report, UnlearningConfig, unlearn
 from data.labelled_clouds import LabelledClouds
+from pointcloud.adapted_layers import forgetful
 from pointcloud.batches import batch_of_step
-from pointcloud.config import FitConfig
+from pointcloud.config import FitConfig, ModelConfig
+from pointcloud.fitting import into_training
 
 
-def bounded(kind: Kind = "sine-lora", rank: int = 4) -> AdapterConfig:
-    """Adapters as the paper has them: feed-forward weights only; omega 100 in a sine, 1 in tanh."""
+def bounded(config: ModelConfig, kind: Kind = "sine-lora", rank: int = 4) -> AdapterConfig:
+    """Adapters as the paper has them: on feed-forward weights; omega 100 in a sine, 1 in tanh."""
     omega = 1.0 if kind == "tanh-lora" else 100.0
-    return AdapterConfig(kind, rank, alpha=2.0 * rank, omega=omega, targets=FEED_FORWARD)
+    return AdapterConfig(kind, rank, alpha=2.0 * rank, omega=omega, targets=forgetful(config))
 
 
 def parted(data: LabelledClouds, names: tuple[str, ...]) -> tuple[LabelledClouds, LabelledClouds]:
@@ -52,7 +54,7 @@ def forget(
         raise ValueError(f"expected clouds to forget and to keep, got {[len(p) for p in parts]}")
     drawing = FitConfig(steps=1, batch=batch, seed=seed)
     attach(model, adapter, torch.Generator().manual_seed(seed))
-    model.train()
+    into_training(model, norms_stay=True)
 
     def loss(part: LabelledClouds, step: int) -> Tensor:
         drawn = batch_of_step(part, drawing, step)

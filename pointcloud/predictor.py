@@ -76,10 +76,14 @@ class ExplainingPredictor(Predictor):
         return self.why(cloud)
 
 
-def load_predictor(name: str | Path, option: str = "--weights") -> Predictor:
+def load_predictor(
+    name: str | Path, option: str = "--weights", adapter: str | Path | None = None
+) -> Predictor:
     """See `pointcloud.load`."""
     path = weights_file(name, option)
     stored = read_classifier(path)
+    if adapter is not None:
+        stored = _adapted(stored, str(path), adapter)
     known = (stored.classes, stored.config.points, stored.temperature, stored.familiarity)
     if not isinstance(stored.config, PointNetConfig | GaussianNetConfig):
         return Predictor(*known, *_of_torch(stored, str(path)))
@@ -116,6 +120,13 @@ def checked(xyz: Float[np.ndarray, "n 3"] | Clouds) -> list[Float[np.ndarray, "_
                 " NaN or infinity; leave them out"
             )
     return clouds
+
+
+def _adapted(stored: StoredClassifier, where: str, adapter: str | Path) -> StoredClassifier:
+    from pointcloud.adapting import load_adapted
+    from pointcloud.classifier_files import built, stored_of
+
+    return stored_of(load_adapted(built(stored, where), adapter)[0])
 
 
 def _of_torch(stored: StoredClassifier, where: str) -> tuple[Features, Head]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -28,11 +28,14 @@ class Command:
     """
 
     base: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
-    """Classifier made by `darb3d fit classifier`."""
+    """A classifier that comes with darb3d, or one made by `darb3d fit classifier`."""
     data: Path
     """Folder with a sub-folder of clouds for each class, or an .npz."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
-    """File to write; by default MODEL-DATA.adapter.safetensors beside the base."""
+    """File to write, for darb3d classify --adapter; by default MODEL-DATA.adapter.safetensors
+    beside the base, or here for one that comes with darb3d."""
+    merged: Path | None = None
+    """Write the whole adapted model here, too."""
     bits: int | None = None
     """Store each number of the adapter in 1 to 8 bits (k-means levels); 32 by default."""
     kind: Literal["sine-lora", "sine-dora", "lora", "dora"] = "sine-lora"
@@ -59,14 +62,19 @@ class Command:
         from app.classifiers import new_file, percent, print_classes, say_data, set_threads
         from data.labelled_clouds import read_labelled_clouds
         from pointcloud import adapting
+        from pointcloud.calibration import fitted_temperature
         from pointcloud.classifier_files import load_classifier
-        from pointcloud.prediction import accuracy
+        from pointcloud.package_weights import weights_file
+        from pointcloud.prediction import accuracy, scores
 
         fit_config, adapter_config = self._configs()
         set_threads(self.threads)
-        out = new_file(self.out or _beside(self.base, self.data), "--out")
+        base = weights_file(self.base, "MODEL")
+        out = new_file(self.out or beside(self.base, self.data.resolve().stem), "--out")
+        if self.merged is not None:
+            new_file(self.merged, "--merged")
         console = Console(highlight=False, markup=False, soft_wrap=True)
-        saved = load_classifier(self.base)
+        saved = load_classifier(base)
         train, held_out = read_labelled_clouds(self.data).split()
         say_data(console, train, held_out)
         try:
@@ -83,8 +91,10 @@ class Command:
         after = {}
         if self.bits is not None:
             after["32 bits"] = accuracy(adaptation.model, held_out)
+        given = scores(adaptation.model, held_out.clouds)
+        adaptation.temperature = fitted_temperature(given, held_out.labels)
         size = adaptation.save(out, self.bits)
-        read_back, _ = adapting.load_adapted(load_classifier(self.base), out)
+        read_back, _ = adapting.load_adapted(load_classifier(base), out)
         after[f"{self.bits or 32} bits"] = accuracy(read_back.model, held_out)
         for bits, found in after.items():
             console.print(f"after, held out:  {percent(found)} ({bits})")
@@ -93,7 +103,24 @@ class Command:
         console.print(
             f"wrote {out}: {size:,} bytes ({payload:,} of numbers, {size - payload:,} of header)"
         )
+        if self.merged is not None:
+            self._merge(self.merged, read_back, train, held_out, console)
         return 0
+
+    def _merge(self, path: Path, read_back: Any, train: Any, held_out: Any, console: Any) -> None:
+        """Write the adapted model, which knows what its own data are like."""
+        from pointcloud.calibration import fitted_familiarity
+        from pointcloud.classifier_files import save_classifier
+        from pointcloud.prediction import accuracy, features
+
+        seen, others = (features(read_back.model, d.clouds).numpy() for d in (train, held_out))
+        found = accuracy(read_back.model, held_out)
+        scored = {"clouds": len(held_out), "accuracy": round(found.overall, 4)}
+        adapted = {"data": self.data.name, "clouds": len(train), "kind": self.kind}
+        about = {**read_back.about, "adapted": {**adapted, "rank": self.rank, "held_out": scored}}
+        familiarity = fitted_familiarity(seen, train.labels, others)
+        save_classifier(path, replace(read_back, about=about, familiarity=familiarity))
+        console.print(f"wrote {path}: {path.stat().st_size / 1e6:.2f} MB")
 
     def _configs(self) -> tuple[FitConfig, AdapterConfig]:
         from backbones.adapters import AdapterConfig
@@ -130,5 +157,7 @@ class Command:
         return stop.code
 
 
-def _beside(base: Path, data: Path) -> Path:
-    return base.with_name(f"{base.stem}-{data.resolve().stem}.adapter.safetensors")
+def beside(base: Path, what: str) -> Path:
+    """Where an adapter of `base` is written by default: beside its file, or here for a name."""
+    stem = base.stem if base.is_file() else base.name
+    return base.with_name(f"{stem}-{what}.adapter.safetensors")

@@ -39,6 +39,8 @@ class Command:
     """One of the models in the package."""
     weights: Path | None = None
     """A file of darb3d fit classifier, in place of --model."""
+    adapter: Path | None = None
+    """A file of darb3d adapt or forget, made for that model."""
     up: Up = "z"
     """The axis of the files that points upwards; auto asks the model, which then answers six times
     for each cloud."""
@@ -69,7 +71,7 @@ class Command:
 
         options = self._options()
         paths = cloud_paths(self.paths)
-        predictor = load_predictor(str(self.weights or self.model))
+        predictor = load_predictor(str(self.weights or self.model), self.adapter)
         truths = self._truths(paths, predictor)
         said = Console(highlight=False, markup=False, soft_wrap=True, stderr=self.json or self.csv)
         if self.ray is None:
@@ -87,6 +89,10 @@ class Command:
             raise UserError("--json, --csv: expected one of them, found both")
         if self.ray is not None and (self.json or self.csv):
             raise UserError("--ray: expected neither --json nor --csv: answers go to --out")
+        if self.ray is not None and self.adapter is not None:
+            raise UserError(
+                "--ray: expected no --adapter, found one; adapt --merged writes a whole model"
+            )
         if self.picture is not None:
             if not self.score:
                 raise UserError("--picture: expected --score with it, found none")

@@ -25,13 +25,15 @@ class Command:
     """
 
     base: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
-    """Classifier made by `darb3d fit classifier`."""
+    """A classifier that comes with darb3d, or one made by `darb3d fit classifier`."""
     classes: Annotated[tuple[str, ...], tyro.conf.arg(name="class")]
     """Names of the classes to forget."""
     data: Path
     """Folder with a sub-folder of clouds for each class, or an .npz."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
-    """File to write; by default MODEL-without-CLASS.adapter.safetensors beside the base."""
+    """File to write, for darb3d classify --adapter; by default
+    MODEL-without-CLASS.adapter.safetensors beside the base, or here for one that comes with
+    darb3d."""
     merged: Path | None = None
     """Write the whole model without the class here, too."""
     bits: int | None = None
@@ -60,36 +62,41 @@ class Command:
         from rich.console import Console
 
         from app.classifiers import new_file, say_data, set_threads
+        from app.commands.adapt import beside
         from backbones.adapter_files import fingerprint, save_adapter
         from data.labelled_clouds import read_labelled_clouds
         from pointcloud.adapting import load_adapted
         from pointcloud.classifier_files import load_classifier, save_classifier
         from pointcloud.forgetting import bounded, parted
+        from pointcloud.package_weights import weights_file
         from pointcloud.prediction import accuracy
 
         self._check()
         set_threads(self.threads)
         names = "-".join(self.classes)
-        default = self.base.with_name(f"{self.base.stem}-without-{names}.adapter.safetensors")
-        out = new_file(self.out or default, "--out")
+        base = weights_file(self.base, "MODEL")
+        out = new_file(self.out or beside(self.base, f"without-{names}"), "--out")
         if self.merged is not None:
             new_file(self.merged, "--merged")
         console = Console(highlight=False, markup=False, soft_wrap=True)
-        saved = load_classifier(self.base)
+        saved = load_classifier(base)
         data = read_labelled_clouds(self.data)
         data = data.relabelled(self._classes(saved, data.classes))
         train, held_out = data.split()
         say_data(console, train, held_out)
-        adapter_config = bounded(self.kind, self.rank)
-        base = fingerprint(saved.model)
+        adapter_config = bounded(saved.model.config, self.kind, self.rank)
+        print_of_base = fingerprint(saved.model)
         parts = parted(held_out, self.classes)
         before = [accuracy(saved.model, part).overall for part in parts]
         code = self._train(saved.model, train, adapter_config, console)
         if code:
             return code
         bits = self.bits
-        size = save_adapter(out, saved.model, adapter_config, base=base, bits=bits)
-        forgotten, _ = load_adapted(load_classifier(self.base), out)
+        text = {"temperature": f"{saved.temperature:.4g}"}
+        size = save_adapter(
+            out, saved.model, adapter_config, base=print_of_base, bits=bits, text=text
+        )
+        forgotten, _ = load_adapted(load_classifier(base), out)
         after = [accuracy(forgotten.model, part).overall for part in parts]
         said = (f"{names}, to forget", "the others, to keep")
         for what, one, other in zip(said, before, after, strict=True):

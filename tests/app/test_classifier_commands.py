@@ -75,6 +75,29 @@ def test_adapt_writes_a_few_kb_beside_the_base(base: Path, data: Path, capsys) -
     assert again == 2 and "expected a new file, found one" in capsys.readouterr().err
 
 
+def test_an_adapter_of_the_packages_model_is_used_by_classify(
+    data: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["adapt", "3dgpe", "--data", str(data / "mine"), "--steps", "4", "--rank", "1"]
+    assert main([*words, "--bits", "4", "--threads", "1", "--merged", "whole.safetensors"]) == 0
+    adapter = tmp_path / "3dgpe-mine.adapter.safetensors"
+    assert adapter.stat().st_size < 20_000
+    capsys.readouterr()
+    cloud = next((data / "mine").glob("ring/*.xyz"))
+    both = (["--adapter", str(adapter)], ["--weights", "whole.safetensors"])
+    answers = []
+    for way in both:
+        assert main(["classify", str(cloud), *way, "--json"]) == 0
+        answers += json.loads(capsys.readouterr().out)
+    assert {name for name, _ in answers[0]["top5"]} == {"ring", "rod"}
+    assert answers[0]["top5"][0][1] == pytest.approx(answers[1]["top5"][0][1], abs=1e-4)
+    card = load_classifier(tmp_path / "whole.safetensors")
+    assert card.about["adapted"]["data"] == "mine" and card.familiarity is not None
+    assert main(["classify", str(cloud), "--weights", "whole.safetensors", *both[0]]) == 2
+    assert "expected the base it was trained on" in capsys.readouterr().err
+
+
 def test_forget_reports_both_parts_and_writes_a_model(base: Path, data: Path, capsys) -> None:
     merged = data / "fewer.safetensors"
     words = ["--class", "rod", "--data", str(data / "old.npz"), "--steps", "30", "--threads", "1"]

@@ -5,18 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import pointcloud
 from backbones.adapter_files import fingerprint
 from backbones.adapters import AdapterConfig, adapters_of
 from backbones.config import BackboneConfig
 from backbones.unlearning import UnlearningConfig
 from data.errors import UserError
 from pointcloud import adapting
+from pointcloud.calibration import probabilities
 from pointcloud.classifier_files import SavedClassifier, load_classifier, new_model
 from pointcloud.classifier_files import save_classifier as save
 from pointcloud.config import FitConfig, TransformerConfig
 from pointcloud.fitting import fit, initial_state
 from pointcloud.forgetting import bounded, forget, parted
 from pointcloud.prediction import accuracy, scores
+from tests.pointcloud.small_models import SMALL as SMALL_MODELS
 from tests.pointcloud.solids import made_clouds
 
 SMALL = TransformerConfig(128, 12, 6, BackboneConfig(width=24, depth=2, heads=3, head_dim=8))
@@ -80,11 +83,32 @@ def test_an_adapter_of_another_base_is_refused(base, tmp_path) -> None:
         adapting.load_adapted(other, tmp_path / "a.safetensors")
 
 
+@pytest.mark.parametrize("name", SMALL_MODELS)
+def test_every_model_can_be_adapted_and_keeps_its_norms(name, tmp_path) -> None:
+    config = SMALL_MODELS[name]
+    save(tmp_path / "base", SavedClassifier(new_model(config, 3, seed=1), OLD.classes))
+    saved = load_classifier(tmp_path / "base")
+    buffers = {n: b.clone() for n, b in saved.model.named_buffers()}
+    adaptation, data = adapting.begin(saved, NEW, ADAPTER)
+    adapting.adapt(adaptation, data, FitConfig(steps=4, batch=12, rate=3e-3))
+    found = dict(adaptation.model.named_buffers())
+    assert all((found[n] == b).all() for n, b in buffers.items())
+    adaptation.temperature = 1.5
+    adaptation.save(tmp_path / "a")
+    read_back, _ = adapting.load_adapted(load_classifier(tmp_path / "base"), tmp_path / "a")
+    answers = scores(adaptation.model, NEW.clouds)
+    np.testing.assert_allclose(scores(read_back.model, NEW.clouds), answers, atol=1e-4)
+    predictor = pointcloud.load(tmp_path / "base", adapter=tmp_path / "a")
+    assert predictor.labels == NEW.classes and predictor.temperature == 1.5
+    given = predictor.predict(list(NEW.clouds))
+    np.testing.assert_allclose(given, probabilities(answers, 1.5), atol=1e-3)
+
+
 def test_a_class_is_forgotten_and_the_others_kept(base) -> None:
     model = load_classifier(base).model
     before = accuracy(model, OLD)
     assert before.by_class["rod"] > 0.8
-    config = bounded(rank=2)
+    config = bounded(SMALL, rank=2)
     assert set(config.targets) == {"mlp_in", "mlp_out"} and config.omega == 100
     steps = forget(model, OLD, ("rod",), config, UnlearningConfig(40, 2e-3), batch=12)
     assert steps == 40 and len(adapters_of(model)) == 4
