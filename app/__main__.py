@@ -29,7 +29,7 @@ COMMANDS = {
     "lift": "lift the 2D keypoints of any animal to a 3D motion: .glb, .bvh, .csv, .h5, .npz",
     "make-motions": "write generated animals in motion, to train a lifter on",
     "classify": "name what clouds and meshes show: files, folders, patterns",
-    "adapt": "fit a trained classifier to your own classes by an adapter of a few kB",
+    "adapt": "fit a trained classifier to your own classes by an adapter of a few kB; adapt lifter",
     "forget": "make a trained classifier forget classes",
     "inspect": "print the card of a saved model: data, recipe, score, how it is conditioned",
     "doctor": "say what is installed, what is missing and what it would give",
@@ -37,6 +37,8 @@ COMMANDS = {
 
 SECOND_WORDS = {"fit": ("classifier", "lifter")}
 """What has to follow a command; each has a file of its own."""
+OTHERS = {"adapt": ("lifter",)}
+"""What may follow a command, and is another one then."""
 
 ADDRESS = r"local|auto|(ray://)?[\w.-]+:\d+"
 """Of a Ray cluster; any other word after --ray is a file."""
@@ -112,6 +114,8 @@ def _run_command(name: str, options: list[str]) -> int:
             print(_help_on_second_words(name))
             return 0
         name, options = _with_second_word(name, options)
+    elif options and options[0] in OTHERS.get(name, ()):
+        name, options = f"{name} {options[0]}", options[1:]
     module = import_module(f"app.commands.{name.replace(' ', '_').replace('-', '_')}")
     if name == "train":
         options = _with_value(options, "--resume", "newest")

@@ -12,6 +12,7 @@ from data.errors import UserError
 from data.keypoints import Keypoints2D, checked_edges
 from data.motion import Motion
 from data.skeleton import Skeleton
+from lifting.adapting import load_adapted
 from lifting.bones import constant_bones
 from lifting.confidence import choose_cut
 from lifting.lifter_files import SavedLifter, Terms, load_lifter, shipped_weights
@@ -115,9 +116,17 @@ class Lift:
         )
 
 
-def load(terms: Terms = "permissive", weights: str | Path | None = None) -> Lift:
-    """The lifter of this package, or one from a file; UserError where there is none."""
-    return Lift(load_lifter(shipped_weights(terms) if weights is None else weights))
+def load(
+    terms: Terms = "permissive",
+    weights: str | Path | None = None,
+    adapter: str | Path | None = None,
+) -> Lift:
+    """The lifter of this package, or one from a file, with the file of an `adapter` of it.
+
+    UserError where there is none, and for an adapter of another lifter.
+    """
+    saved = load_lifter(shipped_weights(terms) if weights is None else weights)
+    return Lift(saved if adapter is None else load_adapted(saved, adapter))
 
 
 def upright(up: Float64[np.ndarray, "3"]) -> Float64[np.ndarray, "3 3"]:

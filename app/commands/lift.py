@@ -57,6 +57,8 @@ class Command:
     """Lifter made by `darb3d fit lifter`; the one of this package otherwise."""
     terms: Literal["permissive", "share-alike"] = "permissive"
     """Which of the package's weights."""
+    adapter: Path | None = None
+    """File of darb3d adapt lifter, made for that lifter."""
     threads: int | None = None
     """CPU threads; all cores by default."""
 
@@ -84,7 +86,7 @@ class Command:
         set_threads(self.threads)
         from lifting.lift import load
 
-        lifter = load(self.terms, self.weights)
+        lifter = load(self.terms, self.weights, self.adapter)
         motions = []
         for animal, edges_given in zip(animals, given, strict=True):
             motion = lifter.lift_keypoints(animal, options)

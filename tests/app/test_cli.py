@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from app.__main__ import COMMANDS, SECOND_WORDS, main
+from app.__main__ import COMMANDS, OTHERS, SECOND_WORDS, main
 from app.commands import doctor
 from app.errors import guarded
 from data.errors import UserError
 
 NAMES = [name for name in COMMANDS if name not in SECOND_WORDS]
-NAMES += [f"{name} {word}" for name, words in SECOND_WORDS.items() for word in words]
+PAIRS = [*SECOND_WORDS.items(), *OTHERS.items()]
+NAMES += [f"{name} {word}" for name, words in PAIRS for word in words]
 """Whole names of commands."""
 
 

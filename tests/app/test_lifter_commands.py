@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import data
 from app.__main__ import main
 from lifting.clips import load_rigs
 from lifting.lifter_files import load_lifter
@@ -48,6 +50,30 @@ def test_a_lifter_is_trained_and_read_back(motions, tmp_path, capsys) -> None:
     assert not out.with_suffix(".state.safetensors").exists()
     assert main(["fit", "lifter", str(motions), "-o", str(out), *TINY]) == 2
     assert "expected a new file" in capsys.readouterr().err
+
+
+def test_a_lifter_is_adapted_and_used(motions, tmp_path, capsys) -> None:
+    base, adapter = tmp_path / "l.safetensors", tmp_path / "mine.safetensors"
+    assert main(["fit", "lifter", str(motions), "-o", str(base), "--fit.steps", "1", *TINY]) == 0
+    words = ["adapt", "lifter", str(motions), "--weights", str(base), "-o", str(adapter)]
+    words += ["--steps", "2", "--tokens", "300", "--rank", "2", "--bits", "4", "--threads", "1"]
+    capsys.readouterr()
+    before = base.read_bytes()
+    longer = tmp_path / "longer"
+    made = ["make-motions", str(longer), "--rigs", "1", "--clips", "1", "--frames", "60"]
+    assert main(made) == 0
+    words[2] = str(longer)
+    assert main(words) == 0
+    text = capsys.readouterr().out
+    assert "48 frames to train on, 12 held out" in text
+    assert "before, held out: FA-MPJPE" in text and "after, held out: FA-MPJPE" in text
+    assert adapter.stat().st_size < 20_000 and base.read_bytes() == before
+    tracks = Path(data.__file__).parent / "samples" / "keypoints" / "plain.csv"
+    lift = ["lift", str(tracks), "--weights", str(base), "--threads", "1"]
+    for name, more in (("plain.npz", []), ("adapted.npz", ["--adapter", str(adapter)])):
+        assert main([*lift, "-o", str(tmp_path / name), *more]) == 0
+    plain, adapted = (np.load(tmp_path / f"{n}.npz")["xyz"] for n in ("plain", "adapted"))
+    assert plain.shape == adapted.shape and np.abs(plain - adapted).max() > 0
 
 
 def test_a_stopped_training_goes_on_with_resume(motions, tmp_path, monkeypatch) -> None:
