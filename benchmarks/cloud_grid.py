@@ -15,10 +15,6 @@ Needs nothing else on the machine: seconds stand beside steps.
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import RESULTS, facts, parser, print_table, write_json
+from benchmarks.trainings import curve_of, train
 from pointcloud.stored import read_classifier
 
 TOKENS = 64
@@ -96,32 +93,15 @@ GRIDS: dict[str, Callable[[int, Path | None], list[Cell]]] = {
 }
 
 
-def train(cell: Cell, data: Path, work: Path, length: Sequence[str]) -> dict[str, Any]:
-    """Figures of a cell; whoever stops this process stops the training with its state saved."""
+def measured(cell: Cell, data: Path, work: Path, length: Sequence[str]) -> dict[str, Any]:
+    """Figures of a cell."""
     out = work / f"{cell.stem}.safetensors"
-    words = [sys.executable, "-m", "app", "fit", "classifier", "--data", str(data), "-o", str(out)]
-    words += [*cell.words, "--seed", str(cell.seed), "--hold-out", str(HOLD_OUT)]
-    words += ["--score-every", "1", *length]
-    if out.with_suffix(".state.safetensors").exists():
-        words.append("--resume")
-    child = subprocess.Popen(words, env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"})
-    before = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-    try:
-        code = child.wait()
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    if code:
-        raise SystemExit(code)
+    words = ["classifier", str(data), *cell.words, "--seed", str(cell.seed), *length]
+    train([*words, "--hold-out", str(HOLD_OUT), "--score-every", "1"], out)
     about = read_classifier(out).about
     return {"curve": curve_of(out.with_suffix(".curve.jsonl")), **about["held_out"]} | {
         name: about[name] for name in ("steps", "seconds", "epochs")
     }
-
-
-def curve_of(path: Path) -> list[dict[str, float]]:
-    """The scores of a training by step; of what was trained twice, after a stop, the later ones."""
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    return [by for _, by in sorted({line["step"]: line for line in lines}.items())]
 
 
 def first_at(curve: Sequence[dict[str, float]], accuracy: float) -> float | None:
@@ -181,7 +161,7 @@ def main() -> None:
                 continue
             print(f"{number + 1}/{len(cells)} {cell.stem}", flush=True)
             machine = facts()
-            figures = train(cell, given.data, given.work, length)
+            figures = measured(cell, given.data, given.work, length)
             head = {"benchmark": "cloud_grid", "machine": machine, "grid": given.grid}
             head |= {"name": cell.name, "seed": cell.seed, "words": [*cell.words, *length]}
             write_json(place, head | {"figures": figures})

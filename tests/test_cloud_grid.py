@@ -11,7 +11,8 @@ import pytest
 import tyro
 
 from app.commands.fit_classifier import Command
-from benchmarks.cloud_grid import GRIDS, curve_of, first_at, rows_of
+from benchmarks.cloud_grid import GRIDS, first_at, rows_of
+from benchmarks.trainings import curve_of
 from tests.pointcloud.solids import made_clouds, write_npz
 
 
