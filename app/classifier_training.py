@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _LABELS = "labels"
 """The stage that every training ends with."""
-_MOST_SEEN = 2000
+_MOST_SEEN = 10_000
 """Training clouds that say what is familiar."""
 
 

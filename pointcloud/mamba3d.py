@@ -49,9 +49,12 @@ class GroupEncoder(nn.Module):
         shape = xyz.shape[:-1]
         x = xyz.reshape(-1, 3)
         x = self.layers[1](functional.relu(self.norms[0](self.layers[0](x)))).view(*shape, -1)
-        x = torch.cat([x.amax(2, keepdim=True).expand_as(x), x], -1).flatten(0, 2)
-        x = self.layers[3](functional.relu(self.norms[1](self.layers[2](x))))
-        return x.view(*shape, -1)
+        # a layer of both, group and point, is the sum of one of each: that of the group once
+        both = self.layers[2]
+        of_group, of_point = both.weight.chunk(2, 1)
+        group = functional.linear(x.amax(2, keepdim=True), of_group, both.bias)
+        x = (functional.linear(x, of_point) + group).flatten(0, 2)
+        return self.layers[3](functional.relu(self.norms[1](x))).view(*shape, -1)
 
 
 class Block(nn.Module):
