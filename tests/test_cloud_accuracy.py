@@ -74,12 +74,15 @@ def test_the_queue_asks_a_model_once(tmp_path):
     save_classifier(weights, SavedClassifier(new_model(config, 2, 0), ("flat", "round")))
     words = [sys.executable, "-m", "benchmarks.cloud_accuracy", tmp_path / "clouds.npz"]
     words += ["--weights", weights, "--changes", "--folder", tmp_path / "results"]
+    words += ["--others", tmp_path / "clouds.npz"]
     outputs = [
         subprocess.run(list(map(str, words)), capture_output=True, text=True, check=True).stdout
         for _ in range(2)
     ]
     (result,) = (tmp_path / "results").glob("clouds-held-out-0.2-tiny-*.json")
-    assert {"as it is", "half unseen", "--up auto"} <= set(
-        json.loads(result.read_text())["figures"]["changes"]
-    )
+    figures = json.loads(result.read_text())["figures"]
+    assert {"as it is", "half unseen", "--up auto"} <= set(figures["changes"])
+    # a model that does not know what it was trained on flags nothing
+    assert figures["flagged"]["clouds"] == {"all": 0.0, "flat": 0.0, "round": 0.0}
     assert "stands already" in outputs[1] and "half unseen" in outputs[1]
+    assert "clouds: round" in outputs[1]
