@@ -1,8 +1,9 @@
-"""What moves the Gaussians of a classifier, and what the options of the backbone bring, at equal
-length: a resumable queue.
+"""What moves the Gaussians of a classifier, what the options of the backbone bring, and how models
+compare on other data, at equal length: a resumable queue.
 
     python -m benchmarks.cloud_grid gaussians modelnet40.npz --teacher FILE [--seeds 3]
     python -m benchmarks.cloud_grid options modelnet40.npz
+    python -m benchmarks.cloud_grid models psb_shrec69.npz --words=--rotate
     python -m benchmarks.cloud_grid gaussians modelnet40.npz --table
 
 Each cell is one `darb3d fit classifier`, scored after every pass on clouds that it does not train
@@ -24,6 +25,7 @@ import numpy as np
 
 from benchmarks.machine import RESULTS, facts, parser, print_table, write_json
 from benchmarks.trainings import curve_of, train
+from pointcloud.recipes import RECIPES
 from pointcloud.stored import read_classifier
 
 TOKENS = 64
@@ -87,9 +89,15 @@ def options(seeds: int, teacher: Path | None) -> list[Cell]:
     ]
 
 
+def models(seeds: int, teacher: Path | None) -> list[Cell]:
+    """Each kind of classifier with the recipe that it has; first seeds first."""
+    return [Cell(name, ("--model", name), seed) for seed in range(seeds) for name in RECIPES]
+
+
 GRIDS: dict[str, Callable[[int, Path | None], list[Cell]]] = {
     "gaussians": gaussians,
     "options": options,
+    "models": models,
 }
 
 
@@ -149,7 +157,7 @@ def main() -> None:
     wanted.add_argument("--table", action="store_true", help="print what stands, train nothing")
     wanted.add_argument("--words", default="", help="more words for every fit")
     given = wanted.parse_args()
-    folder = given.folder / given.grid
+    folder = given.folder / f"{given.grid}-{given.data.stem}"
     if not given.table:
         given.work.mkdir(parents=True, exist_ok=True)
         length = ["--steps", "6", *given.words.split()] if given.quick else []

@@ -60,7 +60,7 @@ def test_a_cell_that_stands_is_not_trained_again(tmp_path: Path) -> None:
         subprocess.run(list(map(str, words)), capture_output=True, text=True, check=True).stdout
         for _ in range(2)
     ]
-    (place,) = (tmp_path / "results" / "gaussians").glob("*.json")
+    (place,) = (tmp_path / "results" / "gaussians-solids").glob("*.json")
     figures = json.loads(place.read_text())["figures"]
     assert place.stem == "natural-labels-seed0" and figures["steps"] == 6
     assert [one["step"] for one in figures["curve"]] == [3, 6]
