@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pointcloud.config import MambaConfig
+from pointcloud.gated_convolution import gated_convolution
 from pointcloud.selective_scan import selective_scan
 
 _SHORTEST, _LONGEST = 1e-3, 1e-1
@@ -62,19 +63,10 @@ class Direction(nn.Module):
     def forward(
         self, x: Float[Tensor, "b t d"], gate: Float[Tensor, "b t d"]
     ) -> Float[Tensor, "b t d"]:
-        u = functional.silu(causal_convolution(x, self.conv_weight) + self.conv_bias)
+        u = gated_convolution(x, self.conv_weight, self.conv_bias)
         step, to_state, from_state = self.coefficients(u).split(
             [self.rank, self.state, self.state], -1
         )
         dt = functional.linear(step, self.step.weight)
         decay = -self.log_decay.exp()
         return selective_scan(u, dt, decay, to_state, from_state, self.skip, gate, self.step.bias)
-
-
-def causal_convolution(
-    x: Float[Tensor, "b t d"], weight: Float[Tensor, "k d"]
-) -> Float[Tensor, "b t d"]:
-    """Every channel with its own taps; the last one lies on the present."""
-    taps, length = len(weight), x.shape[1]
-    padded = functional.pad(x, (0, 0, taps - 1, 0))
-    return sum((padded[:, k : k + length] * weight[k] for k in range(taps)), x.new_zeros(()))

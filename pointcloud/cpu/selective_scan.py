@@ -12,21 +12,16 @@ from __future__ import annotations
 from math import log, log2
 
 import numpy as np
-from jaxtyping import Float32
 from numba import njit, prange
 
+from pointcloud.cpu.channels import PARTS, Array, padded, range_of, sigmoid
 from simd.lane_functions import exponential, logarithm, power_of_two_below_one
 from simd.lane_memory import load, scratch, spread_at, store, store_sums
 from simd.lanes import COUNT, absolute, maximum, spread
 from simd.threads import guarded
 
 f32 = np.float32
-PARTS = 4
-"""Threads that the channels of one cloud are for; a fixed number, so that sums do not depend on how
-many threads there are."""
 _LOG2_E, _LN_2 = f32(log2(np.e)), f32(log(2))
-
-Array = Float32[np.ndarray, "..."]
 
 
 def forward(
@@ -34,8 +29,8 @@ def forward(
 ) -> Array:
     """y (b, l, d) of u, dt, z (b, l, d), A (d, n) negative, B, C (b, l, n), D, bias (d,)."""
     channels = u.shape[2]
-    u, dt, z = (_padded(x) for x in (u, dt, z))
-    rates, skip, bias = _rates(A), _padded(D), _padded(bias)
+    u, dt, z = (padded(x) for x in (u, dt, z))
+    rates, skip, bias = _rates(A), padded(D), padded(bias)
     y = np.empty_like(u)
     _forward(u, dt, rates, B, C, skip, z, bias, y)
     return y[..., :channels]
@@ -46,8 +41,8 @@ def backward(
 ) -> tuple[Array, ...]:
     """Gradients of u, dt, A, B, C, D, z, bias for the gradient `slope` of y."""
     channels = u.shape[2]
-    u, dt, z, slope = (_padded(x) for x in (u, dt, z, slope))
-    rates, skip, bias = _rates(A), _padded(D), _padded(bias)
+    u, dt, z, slope = (padded(x) for x in (u, dt, z, slope))
+    rates, skip, bias = _rates(A), padded(D), padded(bias)
     batch, length, wide = u.shape
     state = A.shape[1]
     d_u, d_dt, d_z = (np.empty_like(u) for _ in range(3))
@@ -63,30 +58,12 @@ def backward(
 
 def _rates(A: Array) -> Array:
     """exp(s A) = 2^(s rates): (n, d), channels side by side."""
-    return _padded(np.ascontiguousarray(A.T) * _LOG2_E)
-
-
-def _padded(x: Array) -> Array:
-    """Channels, the last axis, filled up to whole vectors with ones that do nothing."""
-    missing = -x.shape[-1] % COUNT
-    if not missing:
-        return np.ascontiguousarray(x)
-    return np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, missing)])
-
-
-@njit(error_model="numpy", nogil=True, cache=True)
-def _sigmoid(x):
-    return f32(1) / (f32(1) + exponential(f32(-1) * x))
+    return padded(np.ascontiguousarray(A.T) * _LOG2_E)
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
 def _softplus(x):
     return maximum(x, f32(0)) + logarithm(f32(1) + exponential(f32(-1) * absolute(x)))
-
-
-@njit(error_model="numpy", nogil=True, cache=True)
-def _range_of(part, vectors):
-    return part * vectors // PARTS, (part + 1) * vectors // PARTS
 
 
 @guarded
@@ -98,7 +75,7 @@ def _forward(u, dt, rates, B, C, skip, z, bias, y):
     flat_rates, flat_B, flat_C = rates.reshape(-1), B.reshape(-1), C.reshape(-1)
     for task in prange(batch * PARTS):
         b, part = task // PARTS, task % PARTS
-        first, last = _range_of(part, channels // COUNT)
+        first, last = range_of(part, channels // COUNT)
         h = scratch(state * COUNT)
         for block in range(first, last):
             at = block * COUNT
@@ -117,7 +94,7 @@ def _forward(u, dt, rates, B, C, skip, z, bias, y):
                     store(h, n * COUNT, now)
                     total = total + now * spread_at(flat_C, row + n)
                 gate = load(flat_z, place)
-                store(flat_y, place, total * gate * _sigmoid(gate))
+                store(flat_y, place, total * gate * sigmoid(gate))
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -142,7 +119,7 @@ def _forth(flat, sizes, at, b, shift, d, h, a, steps, d_skip):
             store(a, here, decay)
             total = total + now * spread_at(C, row + n)
         gate, outer = load(z, place), load(slope, place)
-        open_ = _sigmoid(gate)
+        open_ = sigmoid(gate)
         g = outer * gate * open_
         store(d_z, place, outer * total * open_ * (f32(1) + gate * (f32(1) - open_)))
         by_skip = by_skip + g * x
@@ -209,7 +186,7 @@ def _backward(
     flat_d_B, flat_d_C, flat_skip = d_B.reshape(-1), d_C.reshape(-1), d_skip.reshape(-1)
     for task in prange(batch * PARTS):
         b, part = task // PARTS, task % PARTS
-        first, last = _range_of(part, channels // COUNT)
+        first, last = range_of(part, channels // COUNT)
         room = length * state * COUNT
         h, a, by_B, by_C = scratch(room), scratch(room), scratch(room), scratch(room)
         steps, carried = scratch(4 * length * COUNT), scratch(state * COUNT)
