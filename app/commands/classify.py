@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from dataclasses import dataclass
@@ -64,6 +65,8 @@ class Command:
     def run(self) -> int:
         """Classify, print; returns the exit code: 2 if a file that was named, or every file of a
         folder, could not be read."""
+        # each search for garbage goes through all that was imported; imports make next to none
+        gc.set_threshold(50_000)
         from rich.console import Console
 
         from app.cloud_paths import cloud_paths
