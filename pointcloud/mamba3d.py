@@ -51,6 +51,7 @@ class GroupEncoder(nn.Module):
         x = self.layers[1](functional.relu(self.norms[0](self.layers[0](x)))).view(*shape, -1)
         # a layer of both, group and point, is the sum of one of each: that of the group once
         both = self.layers[2]
+        assert isinstance(both, nn.Linear)
         of_group, of_point = both.weight.chunk(2, 1)
         group = functional.linear(x.amax(2, keepdim=True), of_group, both.bias)
         x = (functional.linear(x, of_point) + group).flatten(0, 2)
