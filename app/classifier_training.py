@@ -103,7 +103,8 @@ class Training:
 
         clock, every = _Clock(), 0
         if self.score_every and name == _LABELS:
-            every = max(1, round(self.score_every * len(train) / min(self.fit.batch, len(train))))
+            steps_of_a_pass = len(train) // min(self.fit.batch, len(train))
+            every = max(1, round(self.score_every * steps_of_a_pass))
         with StopRequest() as stop:
             with TrainProgress(self.console, describe_fit, "starting") as progress:
 

@@ -157,16 +157,17 @@ def _familiarity(
     arrays = [weights.pop(name, None) for name in _FAMILIAR]
     if all(array is None for array in arrays):
         return None
-    white, means = (np.zeros(()) if array is None else array for array in arrays)
-    width = white.shape[-1:]
-    if white.shape != 2 * width or means.shape[1:] != width or not 1 <= len(means) <= classes:
+    head = weights.get("head.weight", np.zeros(0))
+    wide = head.shape[-1] if head.ndim == 2 else 0
+    shapes = [None if array is None else array.shape for array in arrays]
+    if shapes[0] != (wide, wide) or shapes[1] not in [(k, wide) for k in range(1, classes + 1)]:
         raise UserError(
-            f"{path}: expected (w, w) numbers in {_FAMILIAR[0]} and up to {classes} rows of w in"
-            f" {_FAMILIAR[1]}, found the shapes {white.shape} and {means.shape}"
+            f"{path}: expected {_FAMILIAR[0]} of {wide} x {wide} numbers, what its head reads,"
+            f" and {_FAMILIAR[1]} of up to {classes} x {wide}, found the shapes {shapes}"
         )
     most = details.get("familiar_to")
     _expect_number(path, "familiar_to", most, 0.0, 1e12)
-    return Familiarity(white, means, float(most))  # type: ignore[arg-type]
+    return Familiarity(*arrays, float(most))  # type: ignore[arg-type]
 
 
 def _expect_number(path: str | Path, name: str, found: Any, low: float, high: float) -> None:

@@ -104,18 +104,21 @@ class Command:
             f"wrote {out}: {size:,} bytes ({payload:,} of numbers, {size - payload:,} of header)"
         )
         if self.merged is not None:
-            self._merge(self.merged, read_back, train, held_out, console)
+            overall = list(after.values())[-1].overall
+            self._merge(self.merged, read_back, (train, held_out), overall, console)
         return 0
 
-    def _merge(self, path: Path, read_back: Any, train: Any, held_out: Any, console: Any) -> None:
+    def _merge(
+        self, path: Path, read_back: Any, data: tuple[Any, Any], overall: float, console: Any
+    ) -> None:
         """Write the adapted model, which knows what its own data are like."""
         from pointcloud.calibration import fitted_familiarity
         from pointcloud.classifier_files import save_classifier
-        from pointcloud.prediction import accuracy, features
+        from pointcloud.prediction import features
 
-        seen, others = (features(read_back.model, d.clouds).numpy() for d in (train, held_out))
-        found = accuracy(read_back.model, held_out)
-        scored = {"clouds": len(held_out), "accuracy": round(found.overall, 4)}
+        train, held_out = data
+        seen, others = (features(read_back.model, d.clouds).numpy() for d in data)
+        scored = {"clouds": len(held_out), "accuracy": round(overall, 4)}
         adapted = {"data": self.data.name, "clouds": len(train), "kind": self.kind}
         about = {**read_back.about, "adapted": {**adapted, "rank": self.rank, "held_out": scored}}
         familiarity = fitted_familiarity(seen, train.labels, others)
@@ -123,13 +126,9 @@ class Command:
         console.print(f"wrote {path}: {path.stat().st_size / 1e6:.2f} MB")
 
     def _configs(self) -> tuple[FitConfig, AdapterConfig]:
-        from backbones.adapters import AdapterConfig
+        from app.adapter_options import adapter_config
         from pointcloud.config import FitConfig
 
-        if self.bits is not None and not 1 <= self.bits <= 8:
-            raise UserError(f"--bits: expected 1 to 8, found {self.bits}")
-        if not (self.rank >= 1 and self.omega > 0):
-            raise UserError(f"--rank, --omega: expected above 0, found {self.rank, self.omega}")
         endless = self.minutes is None and self.steps is None
         minutes = DEFAULT_MINUTES if endless else self.minutes
         try:
@@ -138,7 +137,7 @@ class Command:
             )
         except ValueError as error:
             raise UserError(f"options: {error}") from None
-        return fit_config, AdapterConfig(self.kind, self.rank, 2.0 * self.rank, self.omega)
+        return fit_config, adapter_config(self.kind, self.rank, self.omega, self.bits)
 
     def _train(self, adaptation: Any, train: Any, config: FitConfig, console: Any) -> int:
         from app.interrupts import StopRequest

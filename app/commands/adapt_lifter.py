@@ -91,13 +91,9 @@ class Command:
         return 0
 
     def _configs(self) -> tuple[LiftFitConfig, AdapterConfig]:
-        from backbones.adapters import AdapterConfig
+        from app.adapter_options import adapter_config
         from lifting.config import LiftFitConfig
 
-        if self.bits is not None and not 1 <= self.bits <= 8:
-            raise UserError(f"--bits: expected 1 to 8, found {self.bits}")
-        if not (self.rank >= 1 and self.omega > 0):
-            raise UserError(f"--rank, --omega: expected above 0, found {self.rank, self.omega}")
         endless = self.minutes is None and self.steps is None
         try:
             fit_config = LiftFitConfig(
@@ -112,7 +108,7 @@ class Command:
             )
         except ValueError as error:
             raise UserError(f"options: {error}") from None
-        return fit_config, AdapterConfig(self.kind, self.rank, 2.0 * self.rank, self.omega)
+        return fit_config, adapter_config(self.kind, self.rank, self.omega, self.bits)
 
     def _train(self, adaptation: Any, train: Any, config: LiftFitConfig, console: Any) -> int:
         from app.interrupts import StopRequest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pointcloud.calibration import Familiarity, fitted_familiarity
+from pointcloud.calibration import Familiarity, fitted_familiarity, fitted_temperature
 
 
 def drawn(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -52,3 +52,11 @@ def test_few_clouds_of_many_features_and_a_class_without_any() -> None:
 def test_clouds_that_are_all_the_same() -> None:
     known = fitted_familiarity(np.ones((4, 3)), np.zeros(4, int), np.ones((2, 3)))
     assert known.unlike(np.array([[1.0, 1, 1], [1, 1, -1]])).tolist() == [False, True]
+
+
+def test_a_few_right_answers_do_not_make_a_model_certain() -> None:
+    scores, labels = np.array([[2.0, 0.0], [0.0, 2.0]]), np.array([0, 1])
+    # without what is believed beforehand the best temperature would be the least one allowed
+    assert 0.4 < fitted_temperature(scores, labels) < 1.0
+    many = np.tile(scores, (2000, 1)), np.tile(labels, 2000)
+    assert fitted_temperature(*many) < 0.3

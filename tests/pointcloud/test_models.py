@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from backbones.config import MODEL_FORMAT
 from data.errors import UserError
 from data.labelled_clouds import LabelledClouds
 from pointcloud.batches import rows_of_step
@@ -176,6 +177,32 @@ def test_a_file_that_contradicts_itself_is_refused(tmp_path, changes, says) -> N
     save_classifier(tmp_path / "a", SavedClassifier(model("3dgpe"), NAMES))
     spoilt(tmp_path / "a", **changes)
     with pytest.raises(UserError, match=says):
+        load_classifier(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("white", "means"),
+    [
+        ((), (2,)),
+        ((256, 256), (4, 256)),
+        ((256, 256), (256,)),
+        ((9, 9), (3, 9)),
+        ((256, 256), None),
+    ],
+)
+def test_familiarity_of_another_model_is_refused(tmp_path, white, means) -> None:
+    from data.array_files import read_arrays, write_arrays
+
+    save_classifier(tmp_path / "a", SavedClassifier(model("3dgpe"), NAMES))
+    arrays, text = read_arrays(tmp_path / "a", MODEL_FORMAT)
+    arrays["familiar.whitening"] = np.ones(white, "f4")
+    if means is not None:
+        arrays["familiar.means"] = np.ones(means, "f4")
+    details = json.loads(text["details"]) | {"familiar_to": 1.0}
+    write_arrays(
+        tmp_path / "a", arrays, {**text, "format": MODEL_FORMAT, "details": json.dumps(details)}
+    )
+    with pytest.raises(UserError, match="what its head reads"):
         load_classifier(tmp_path / "a")
 
 
