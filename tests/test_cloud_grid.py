@@ -63,6 +63,6 @@ def test_a_cell_that_stands_is_not_trained_again(tmp_path: Path) -> None:
     (place,) = (tmp_path / "results" / "gaussians-solids").glob("*.json")
     figures = json.loads(place.read_text())["figures"]
     assert place.stem == "natural-labels-seed0" and figures["steps"] == 6
-    assert [one["step"] for one in figures["curve"]] == [3, 6]
+    assert [one["step"] for one in figures["curve"]] == [2, 4, 6]
     assert "held out" in texts[0] and "held out" not in texts[1]
     assert all("natural-labels" in text.splitlines()[-1] for text in texts)
