@@ -1,12 +1,13 @@
 """Kernels, density control and options against each other at equal time: a resumable queue.
 
-    python -m benchmarks.ablation [--scenes FOLDER] [--table]
+    python -m benchmarks.ablation [--scenes FOLDER] [--only SCENE ...] [--table]
 
 Three kernels with both density controls and three seeds on fox and banana, then each option alone
 on four scenes. fox and sceaux cannot be bundled: FOLDER holds them, and without it they are left
 out. One JSON a cell in `benchmarks/results/ablation/`; a cell that stands is skipped, so the queue
-may be stopped at any time. The three minutes are of CPU time on all cores, so that other programs
-on the machine slow a cell down without changing it.
+may be stopped at any time; `--only` takes some scenes first, since the cells of one scene are held
+against each other and belong on one machine. The three minutes are of CPU time on all cores, so
+that other programs on the machine slow a cell down without changing it.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "exposure": {"exposure": True},
     "antialiased": {"antialiased": True},
     "degree-1": {"sh_degree": 1},
-    "rare-harmonics": {"shN_every": 8},
+    "rare-harmonics": {"shN_every": 4, "shN_rate": 2 * TrainConfig.shN_rate},
     "sparse-depth": {"depth_weight": 1.0},
     "half-the-splats": {"max_splats": TrainConfig.max_splats // 2},
     "no-budget": {"growth": 1e3},
@@ -134,6 +135,7 @@ HEADER = ["scene", "kernel", "control", "option", "PSNR", "SSIM", "training", "s
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("--scenes", type=Path, help="folder of the scenes that are not bundled")
+    options.add_argument("--only", nargs="+", choices=SCENES, default=SCENES, metavar="SCENE")
     options.add_argument("--folder", type=Path, default=RESULTS / "ablation")
     options.add_argument("--table", action="store_true", help="print what stands, measure nothing")
     options.add_argument("--markdown", action="store_true", help="a table for a document")
@@ -145,7 +147,7 @@ def main() -> None:
         cells = [Cell("synth_room")] if given.quick else queue()
         for number, cell in enumerate(cells):
             place, path = given.folder / f"{cell.name}.json", find(cell.scene, given.scenes)
-            if place.exists() or path is None:
+            if cell.scene not in given.only or place.exists() or path is None:
                 continue
             scene = data.load_scene(path, FACTOR.get(cell.scene, 1))
             result = measure(scene, cell.config(**length), None, cpu_time=True)

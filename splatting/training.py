@@ -207,10 +207,11 @@ def step(
         by_alpha, by_depth = buffers.zeros("d_alpha", shown), buffers.zeros("d_depth", shown)
         weight = config.depth_weight * 0.01**done
         loss += depths.add_slopes(view, camera, frame, weight, by_alpha, by_depth)
-    gradients = pipeline.backward(buffers.frame, frame, d_rgb, by_alpha, by_depth)
     state.step += 1
+    harmonics = state.step % config.shN_every == 0
+    gradients = pipeline.backward(buffers.frame, frame, d_rgb, by_alpha, by_depth, harmonics)
     rates = _rates(config, done, radius)
-    if state.step % config.shN_every:
+    if not harmonics:
         del rates["shN"]
     if config.sparsity_weight:
         sparsity.add_slopes(frame, config.sparsity_weight, radius, gradients)

@@ -212,8 +212,10 @@ def backward(
     d_rgb: Float32[np.ndarray, "h w 3"],
     d_alpha: Float32[np.ndarray, "h w"] | None = None,
     d_depth: Float32[np.ndarray, "h w"] | None = None,
+    harmonics: bool = True,
 ) -> Gradients:
-    """Gradients of the stored parameters from those of the frame's rgb, alpha and depth."""
+    """Gradients of the stored parameters from those of the frame's rgb, alpha and depth; those of
+    the higher harmonics, three quarters of all numbers, only with `harmonics`."""
     if d_alpha is None:
         d_alpha = _zeros(work, "no_alpha", frame.depth.shape)
     if d_depth is None:
@@ -240,6 +242,7 @@ def backward(
             pair_gradients,
         )
     v = len(frame.visible)
+    higher = (frame.degree + 1) ** 2 - 1 if harmonics else 0
     gradients = Gradients(
         visible=frame.visible,
         means=work.take("g_means", (v, 3)),
@@ -247,7 +250,7 @@ def backward(
         quats=work.take("g_quats", (v, 4)),
         logit_opacities=work.take("g_logit", (v,)),
         sh0=work.take("g_sh0", (v, 3)),
-        shN=work.take("g_shN", (v, (frame.degree + 1) ** 2 - 1, 3)),
+        shN=work.take("g_shN", (v, higher, 3)),
         screen=work.take("g_screen", (v, 4)),
     )
     projection_backward.project_backward(

@@ -145,13 +145,15 @@ def _to_parameters(v, cam, psi, antialiased, count):
 
 @njit(error_model="numpy", nogil=True, cache=True)
 def _harmonics_backward(degree, h, k, shN, i, d_colour, g_shN, j):
-    """Gradients of the higher harmonics of splat `i` into row `j`; their worth into place `k`."""
+    """Gradients of the higher harmonics of splat `i` into row `j`, as many as it has room for;
+    their worth into place `k`."""
     red, green, blue = d_colour
-    for m in range((degree + 1) ** 2 - 1):
+    for m in range(g_shN.shape[1]):
         value = h[sh.BASIS + m * CHUNK + k]
         g_shN[j, m, 0] = value * red
         g_shN[j, m, 1] = value * green
         g_shN[j, m, 2] = value * blue
+    for m in range((degree + 1) ** 2 - 1):
         worth = shN[i, m, 0] * red + shN[i, m, 1] * green + shN[i, m, 2] * blue
         h[sh.WEIGHT + m * CHUNK + k] = worth
 
@@ -192,7 +194,7 @@ def project_backward(
     g_screen,
 ):
     """Gradients of the stored parameters of the `visible` splats (row j belongs to splat
-    visible[j]).
+    visible[j]); `g_shN (v, 0, 3)` asks for none of the higher harmonics.
 
     Sums each splat's rows of `pair_gradients (p, 12)` in tile order, which is the same for any
     number of threads. `g_screen (v, 4)` receives dL/d(x, y) and the absolute sums, in pixels.

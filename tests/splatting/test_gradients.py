@@ -126,6 +126,21 @@ def test_lower_degrees_of_colour(degree: int) -> None:
     compare(splats_of("raised-cosine", 7, n=600, degree=degree), 7)
 
 
+def test_without_the_harmonics_all_other_gradients_are_the_same() -> None:
+    splats, view = splats_of("raised-cosine", 6), camera()
+    d_rgb = np.random.default_rng(1).normal(size=(HEIGHT, WIDTH, 3)).astype(np.float32)
+    found = []
+    for harmonics in (True, False):
+        work = pipeline.Workspace()
+        frame = pipeline.forward(work, splats, view, 3, np.array(BACKGROUND))
+        found.append(pipeline.backward(work, frame, d_rgb, harmonics=harmonics))
+    whole, bare = found
+    assert bare.shN.shape == (len(whole.visible), 0, 3) and whole.shN.any()
+    for name in (*PARAMETERS, "screen"):
+        if name != "shN":
+            np.testing.assert_array_equal(getattr(bare, name), getattr(whole, name), name)
+
+
 @pytest.mark.parametrize("kernel", EVERY)
 def test_one_and_two_threads_agree_bit_for_bit(kernel: str) -> None:
     splats, view = splats_of(kernel, 5), camera()

@@ -53,6 +53,14 @@ def test_loss_falls_and_splats_grow(room: data.Scene) -> None:
     assert result.seconds > 0
 
 
+def test_harmonics_move_every_so_many_steps(room: data.Scene) -> None:
+    config = TrainConfig(steps=12, sh_degree=1, sh_from=(0.0, 0.0, 0.0), shN_every=4)
+    seen: list[np.ndarray] = []
+    train(room, config, lambda step, values: seen.append(values["live"].shN.copy()))
+    moved_at = [step for step in range(2, 13) if not np.array_equal(seen[step - 1], seen[step - 2])]
+    assert moved_at == [4, 8, 12] and not seen[0].any()
+
+
 def test_mcmc_learns_grows_to_its_cap_and_resumes(room: data.Scene) -> None:
     # nobody rests: the loss that is watched here should be that of the whole picture
     changed = {"strategy": "mcmc", "max_splats": 6500, "sh_degree": 0, "drop": 0.0}
