@@ -78,22 +78,21 @@ class Training:
         from pointcloud.fitting import classifying, descend, initial_state
 
         train, _ = self.data
-        config = self.fit
+        config, lesson = self.fit, None
         if name == _LABELS:
             model.requires_grad_(True)
             if teacher is not None:
                 distillation.inherit(model, teacher)
             elif not resume:
                 start_gaussians(model, train)
-            aim = classifying(model, train, config)
         else:
             assert self.distil is not None
             config = distillation.fit_config(self.distil, self.fit)
             lesson = next(x for x in self._lessons(model, teacher) if x.name == name)
             distillation.begin(lesson, model, solve=not resume)
-            aim = lesson.aim
             self.console.print(f"learning from the teacher: {name}")
         state, about = initial_state(model, config), {**self._about(), "stage": name}
+        aim = classifying(state, train, config) if lesson is None else lesson.aim
         if resume:
             load_training(self.state_path, state, config, about)
             self.console.print(f"resuming at step {state.step}")
@@ -236,6 +235,7 @@ def start_gaussians(model: Any, data: LabelledClouds) -> None:
     """Put Gaussians that begin where points are (k-means) there."""
     import torch
 
+    from pointcloud.config import MambaConfig
     from pointcloud.gaussian_encoder import GaussianEncoder
     from pointcloud.grouping import GROUP_SCALE
 
@@ -243,7 +243,8 @@ def start_gaussians(model: Any, data: LabelledClouds) -> None:
     if not any(one.config.start == "k-means" for one in encoders):
         return
     inputs = model.prepare(data.clouds[:64])
-    xyz = (inputs[0] if len(inputs) == 1 else GROUP_SCALE * inputs[1]).reshape(-1, 3)
+    grouped = isinstance(model.config, MambaConfig)
+    xyz = (GROUP_SCALE * inputs[1] if grouped else inputs[0]).reshape(-1, 3)
     few = xyz[torch.randperm(len(xyz), generator=torch.Generator().manual_seed(0))[:8192]]
     for one in encoders:
         one.start_at(few)

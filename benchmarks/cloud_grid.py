@@ -4,6 +4,7 @@ compare on other data, at equal length: a resumable queue.
     python -m benchmarks.cloud_grid gaussians modelnet40.npz --teacher FILE [--seeds 3]
     python -m benchmarks.cloud_grid options modelnet40.npz
     python -m benchmarks.cloud_grid models psb_shrec69.npz --words=--rotate
+    python -m benchmarks.cloud_grid metric dales_objects5.npz
     python -m benchmarks.cloud_grid gaussians modelnet40.npz --table
 
 Each cell is one `darb3d fit classifier`, scored after every pass on clouds that it does not train
@@ -94,10 +95,18 @@ def models(seeds: int, teacher: Path | None) -> list[Cell]:
     return [Cell(name, ("--model", name), seed) for seed in range(seeds) for name in RECIPES]
 
 
+def metric(seeds: int, teacher: Path | None) -> list[Cell]:
+    """Each kind that looks at sizes, too: for clouds measured in one unit."""
+    return [
+        Cell(name, ("--model", name, "--metric"), seed) for seed in range(seeds) for name in RECIPES
+    ]
+
+
 GRIDS: dict[str, Callable[[int, Path | None], list[Cell]]] = {
     "gaussians": gaussians,
     "options": options,
     "models": models,
+    "metric": metric,
 }
 
 

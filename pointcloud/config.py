@@ -28,6 +28,8 @@ class TransformerConfig:
     """Points in a group."""
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     """What mixes the tokens."""
+    metric: bool = False
+    """Look at how large a cloud is, too, in the units it came in."""
 
     def __post_init__(self) -> None:
         _check_groups(self.points, self.centres, self.neighbours)
@@ -69,6 +71,8 @@ class PointNetConfig:
     """Turn each cloud by a matrix that a network of its own finds."""
     dropout: float = 0.4
     """In the head."""
+    metric: bool = False
+    """Look at how large a cloud is, too, in the units it came in."""
 
     def __post_init__(self) -> None:
         if isinstance(self.widths, list):  # JSON knows lists alone
@@ -98,6 +102,8 @@ class GaussianNetConfig:
     """In the head."""
     encoder: GaussianConfig = field(default_factory=GaussianConfig)
     """Of the cloud, and of the T-Net."""
+    metric: bool = False
+    """Look at how large a cloud is, too, in the units it came in."""
 
     def __post_init__(self) -> None:
         _check_points(self.points)
@@ -136,6 +142,8 @@ class MambaConfig:
     """What makes a group a token: a PointNet of its own, or a Gaussian basis encoder."""
     gaussian: GaussianConfig = field(default_factory=GaussianConfig)
     """Of the encoder, if it is gaussian."""
+    metric: bool = False
+    """Look at how large a cloud is, too, in the units it came in."""
 
     def __post_init__(self) -> None:
         _check_groups(self.points, self.centres, self.neighbours)
@@ -198,6 +206,9 @@ class FitConfig:
     AdamW with all else."""
     gaussian_rate: float = 1e-2
     """Of natural or sgd at its highest."""
+    coarse_until: float = 0.0
+    """Progress until which clouds are cut into half of their groups, for half of the work: only of
+    a transformer or a Mamba3D."""
     seed: int = 0
     """Seed of every random draw."""
 
@@ -207,7 +218,19 @@ class FitConfig:
         if (self.steps or 1) < 1 or (self.minutes or 1.0) <= 0:
             raise ValueError(f"expected a length above 0, found {self.steps or self.minutes}")
         _expect("drop", "0 to 0.99", self.drop, 0.0, 0.99)
+        _expect("coarse_until", "0 to 1", self.coarse_until, 0.0, 1.0)
         _expect("average", "0 to below 1", self.average, 0.0, 1.0 - 1e-9)
+
+
+def fewer_centres(config: ModelConfig) -> int:
+    """Groups in the coarse part of a training; ValueError where their number cannot change."""
+    if isinstance(config, MambaConfig):
+        return max(config.around, config.centres // 2)
+    if isinstance(config, TransformerConfig) and config.backbone.places is None:
+        return max(1, config.centres // 2)
+    raise ValueError(
+        "coarse_until: expected 0 for a model without groups, or with a fixed number of them"
+    )
 
 
 def _check_points(points: int) -> None:

@@ -21,7 +21,7 @@ from torch.nn import functional
 from backbones.training_state import TrainingState, seeded
 from data.labelled_clouds import LabelledClouds
 from pointcloud.batches import batch_of_step
-from pointcloud.config import FitConfig
+from pointcloud.config import FitConfig, fewer_centres
 from pointcloud.optimisers import Optimisers, optimisers
 
 _RISE = 0.05
@@ -32,7 +32,8 @@ Aim = Callable[[int], tuple[Tensor, dict[str, Any]]]
 
 
 class Classifier(Protocol):
-    """What is trained here; also an nn.Module."""
+    """What is trained here; also an nn.Module. One that cuts clouds into groups prepares fewer of
+    them on request (`centres`)."""
 
     def prepare(
         self,
@@ -101,20 +102,25 @@ def fit(
 ) -> None:
     """Train `state` in place to say the labels of `data` (see `descend`); the report's accuracy is
     that of its batch."""
-    descend(
-        state, classifying(state.model, data, config), config, report, save, save_every_s, clock
-    )
+    aim = classifying(state, data, config)
+    descend(state, aim, config, report, save, save_every_s, clock)
     if state.progress(config) >= 1.0:
         state.finish()
 
 
-def classifying(model: Any, data: LabelledClouds, config: FitConfig) -> Aim:
+def classifying(state: FitState, data: LabelledClouds, config: FitConfig) -> Aim:
     """Cross-entropy of a step's batch."""
+    model: Any = state.model
+    few = fewer_centres(model.config) if config.coarse_until else None
 
     def aim(step: int) -> tuple[Tensor, dict[str, Any]]:
         batch = batch_of_step(data, config, step)
         labels = torch.from_numpy(batch.labels)
-        scores = model(*model.prepare(batch.clouds, batch.starts, batch.shifts))
+        inputs = (batch.clouds, batch.starts, batch.shifts)
+        if few is not None and state.progress(config) < config.coarse_until:
+            scores = model(*model.prepare(*inputs, centres=few))
+        else:
+            scores = model(*model.prepare(*inputs))
         loss = functional.cross_entropy(scores, labels, label_smoothing=config.smoothing)
         return loss, {"accuracy": (scores.argmax(-1) == labels).double().mean().item()}
 

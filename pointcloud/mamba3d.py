@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from pointcloud.bidirectional_scan import BidirectionalScan
 from pointcloud.config import MambaConfig
+from pointcloud.extent_layer import extent_inputs, extent_layer, with_extent
 from pointcloud.gaussian_encoder import GaussianEncoder
 from pointcloud.grouping import GROUP_SCALE, grouped
 from pointcloud.local_norm_pooling import LocalNormPooling, nearest_centres
@@ -100,6 +101,7 @@ class Mamba3d(nn.Module):
         self.place_out = nn.Linear(_PLACE_WIDTH, width)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(width)
+        self.extent = extent_layer(config, 2 * width)
         self.neck = nn.ModuleList([nn.Linear(2 * width, _NECK_WIDTH)])
         self.neck.append(nn.Linear(_NECK_WIDTH, _NECK_WIDTH))
         self.neck_norms = nn.ModuleList(nn.BatchNorm1d(_NECK_WIDTH) for _ in self.neck)
@@ -111,19 +113,26 @@ class Mamba3d(nn.Module):
         clouds: Sequence[Float[np.ndarray, "_ 3"]],
         starts: Sequence[int] | None = None,
         shifts: Float[np.ndarray, "b 1 3"] | None = None,
-    ) -> tuple[Float[Tensor, "b c 3"], Float[Tensor, "b c k 3"]]:
-        """Centres, each far from those before it, and their groups; centres move by `shifts`."""
+        centres: int | None = None,
+    ) -> tuple[Tensor, ...]:
+        """Centres (b, c, 3), each far from those before it, as many as the model's or `centres`,
+        and their groups (b, c, k, 3); centres move by `shifts`. Extents (b, 4) stand beside them if
+        the model looks at sizes."""
         config = self.config
-        sizes = (config.points, config.centres, config.neighbours)
-        centres, groups = map(torch.from_numpy, grouped(clouds, sizes, starts))
-        return centres if shifts is None else centres + torch.from_numpy(shifts), groups
+        sizes = (config.points, centres or config.centres, config.neighbours)
+        places, groups = map(torch.from_numpy, grouped(clouds, sizes, starts))
+        places = places if shifts is None else places + torch.from_numpy(shifts)
+        return places, groups, *extent_inputs(config, clouds)
 
     def point_features(self, groups: Float[Tensor, "b c k 3"]) -> Float[Tensor, "b c k w"]:
         """What becomes a token as its maximum over k; distillation compares these."""
         return self.encoder(GROUP_SCALE * groups)
 
     def features(
-        self, centres: Float[Tensor, "b c 3"], groups: Float[Tensor, "b c k 3"]
+        self,
+        centres: Float[Tensor, "b c 3"],
+        groups: Float[Tensor, "b c k 3"],
+        *extents: Float[Tensor, "b 4"],
     ) -> Float[Tensor, "b n"]:
         """What the head reads: one vector a cloud."""
         tokens = self.point_features(groups).amax(2)
@@ -137,11 +146,15 @@ class Mamba3d(nn.Module):
         tokens = self.norm(tokens)
         others = tokens[:, 1:]
         x = torch.cat([tokens[:, 0], others.amax(1) + others.mean(1)], -1)
+        x = with_extent(self.extent, x, extents)
         for layer, norm in zip(self.neck, self.neck_norms, strict=True):
             x = self.dropout(functional.relu(norm(layer(x))))
         return x
 
     def forward(
-        self, centres: Float[Tensor, "b c 3"], groups: Float[Tensor, "b c k 3"]
+        self,
+        centres: Float[Tensor, "b c 3"],
+        groups: Float[Tensor, "b c k 3"],
+        *extents: Float[Tensor, "b 4"],
     ) -> Float[Tensor, "b classes"]:
-        return self.head(self.features(centres, groups))
+        return self.head(self.features(centres, groups, *extents))

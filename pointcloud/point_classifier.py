@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pointcloud.config import INNER, GaussianNetConfig, PointNetConfig
+from pointcloud.extent_layer import extent_inputs, extent_layer, with_extent
 from pointcloud.gaussian_encoder import GaussianEncoder
 from pointcloud.grouping import normalised
 from pointcloud.pointnet import PointNetEncoder
@@ -69,6 +70,7 @@ class PointClassifier(nn.Module):
         self.config = config
         self.t_net = TNet(new_encoder(config), config.width) if config.t_net else None
         self.encoder = new_encoder(config)
+        self.extent = extent_layer(config, config.width)
         self.neck = Neck(config.width, config.dropout)
         self.head = nn.Linear(INNER[-1], classes)
 
@@ -77,23 +79,30 @@ class PointClassifier(nn.Module):
         clouds: Sequence[Float[np.ndarray, "_ 3"]],
         starts: Sequence[int] | None = None,
         shifts: Float[np.ndarray, "b 1 3"] | None = None,
-    ) -> tuple[Float[Tensor, "b n 3"]]:
-        """Clouds of any sizes, places and units as one tensor; short ones repeat their points.
+    ) -> tuple[Tensor, ...]:
+        """Clouds of any sizes, places and units as one tensor (b, n, 3); short ones repeat their
+        points. Their extents (b, 4) stand beside them if the model looks at sizes.
 
         All move by `shifts`; `starts` say nothing to a set of points.
         """
         cut = [normalised(cloud, self.config.points) for cloud in clouds]
         most = max(map(len, cut))
         xyz = np.stack([cloud[np.arange(most) % len(cloud)] for cloud in cut])
-        return (torch.from_numpy(xyz if shifts is None else xyz + shifts),)
+        points = torch.from_numpy(xyz if shifts is None else xyz + shifts)
+        return points, *extent_inputs(self.config, clouds)
 
     def turned(self, xyz: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n 3"]:
         """Points as the encoder sees them: x' = x A of the T-Net."""
         return xyz if self.t_net is None else xyz @ self.t_net(xyz)
 
-    def features(self, xyz: Float[Tensor, "b n 3"]) -> Float[Tensor, "b i"]:
+    def features(
+        self, xyz: Float[Tensor, "b n 3"], *extents: Float[Tensor, "b 4"]
+    ) -> Float[Tensor, "b i"]:
         """What the head reads: one vector a cloud."""
-        return self.neck(self.encoder.pooled(self.turned(xyz)))
+        pooled = self.encoder.pooled(self.turned(xyz))
+        return self.neck(with_extent(self.extent, pooled, extents))
 
-    def forward(self, xyz: Float[Tensor, "b n 3"]) -> Float[Tensor, "b classes"]:
-        return self.head(self.features(xyz))
+    def forward(
+        self, xyz: Float[Tensor, "b n 3"], *extents: Float[Tensor, "b 4"]
+    ) -> Float[Tensor, "b classes"]:
+        return self.head(self.features(xyz, *extents))

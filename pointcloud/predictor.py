@@ -29,8 +29,8 @@ Head = Callable[[Float32[np.ndarray, "b w"]], Float32[np.ndarray, "b classes"]]
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """Names the classes of clouds, z up; place and scale do not matter, nor what is asked with a
-    cloud."""
+    """Names the classes of clouds, z up; their place does not matter, nor what is asked with a
+    cloud, nor, but for models that look at sizes, their scale."""
 
     labels: tuple[str, ...]
     points: int

@@ -43,6 +43,7 @@ PREPARATION = {
     "sampler": "numpy default_rng(0), without replacement",
 }
 """How every model of this version sees a cloud (`grouping.normalised`)."""
+_METRIC = {"scale": "unit sphere, and how large it was"}
 _FAMILIAR = ("familiar.whitening", "familiar.means")
 _MOST_CLASSES = 100_000
 
@@ -75,7 +76,7 @@ def write_classifier(path: str | Path, stored: StoredClassifier, half: bool = Fa
     details = {
         "classes": list(stored.classes),
         "config": config,
-        "preparation": {**PREPARATION, "points": stored.config.points},
+        "preparation": _preparation(stored.config),
         "temperature": stored.temperature,
         "about": stored.about,
     }
@@ -113,7 +114,7 @@ def read_classifier(path: str | Path) -> StoredClassifier:
     if KINDS[kind] is TransformerConfig:
         values = {**values, "backbone": json_object(path, text, "backbone")}
     config = config_from(KINDS[kind], values, str(path))
-    _check_preparation(path, details, config.points)
+    _check_preparation(path, details, config)
     temperature = details.get("temperature", 1.0)
     _expect_number(path, "temperature", temperature, 1e-3, 1e3)
     about = details.get("about")
@@ -141,8 +142,12 @@ def expect_shapes(
             )
 
 
-def _check_preparation(path: str | Path, details: Mapping[str, Any], points: int) -> None:
-    expected = {**PREPARATION, "points": points}
+def _preparation(config: ModelConfig) -> dict[str, Any]:
+    return {**PREPARATION, "points": config.points, **(_METRIC if config.metric else {})}
+
+
+def _check_preparation(path: str | Path, details: Mapping[str, Any], config: ModelConfig) -> None:
+    expected = _preparation(config)
     found = details.get("preparation")
     if found != expected:
         raise UserError(

@@ -18,6 +18,7 @@ from torch.nn import functional
 from backbones.encoder import Encoder
 from backbones.ordering import morton_order
 from pointcloud.config import TransformerConfig
+from pointcloud.extent_layer import extent_inputs, extent_layer, with_extent
 from pointcloud.grouping import GROUP_SCALE, grouped
 
 _POINT_WIDTHS = (64, 128)
@@ -38,6 +39,7 @@ class PointTransformer(nn.Module):
         self.place_in = nn.Linear(3, _PLACE_WIDTH)
         self.place_out = nn.Linear(_PLACE_WIDTH, width)
         self.encoder = Encoder(config.backbone)
+        self.extent = extent_layer(config, 2 * width)
         self.neck = nn.Linear(2 * width, width)
         self.head = nn.Linear(width, classes)
 
@@ -46,20 +48,23 @@ class PointTransformer(nn.Module):
         clouds: Sequence[Float[np.ndarray, "_ 3"]],
         starts: Sequence[int] | None = None,
         shifts: Float[np.ndarray, "b 1 3"] | None = None,
-    ) -> tuple[Float[Tensor, "b c 3"], Float[Tensor, "b c k 3"]]:
-        """Centres and groups of clouds of any sizes, places and units.
+        centres: int | None = None,
+    ) -> tuple[Tensor, ...]:
+        """Centres (b, c, 3) and groups (b, c, k, 3) of clouds of any sizes, places and units, and
+        their extents (b, 4) if the model looks at sizes.
 
-        The first centre is the point that `starts` says, else a cloud's first; centres move by
-        `shifts`.
+        There are as many centres as the model's, or `centres`; the first is the point that `starts`
+        says, else a cloud's first; they move by `shifts`.
         """
         config = self.config
-        sizes = (config.points, config.centres, config.neighbours)
-        centres, groups = map(torch.from_numpy, grouped(clouds, sizes, starts))
+        sizes = (config.points, centres or config.centres, config.neighbours)
+        places, groups = map(torch.from_numpy, grouped(clouds, sizes, starts))
         # some options of the encoder mix along the order of tokens
-        order = morton_order(centres)
-        rows = torch.arange(len(centres))[:, None]
-        centres, groups = centres[rows, order], groups[rows, order]
-        return centres if shifts is None else centres + torch.from_numpy(shifts), groups
+        order = morton_order(places)
+        rows = torch.arange(len(places))[:, None]
+        places, groups = places[rows, order], groups[rows, order]
+        places = places if shifts is None else places + torch.from_numpy(shifts)
+        return places, groups, *extent_inputs(config, clouds)
 
     def tokens(
         self, centres: Float[Tensor, "b c 3"], groups: Float[Tensor, "b c k 3"]
@@ -70,13 +75,20 @@ class PointTransformer(nn.Module):
         return shapes + self.place_out(functional.gelu(self.place_in(centres)))
 
     def features(
-        self, centres: Float[Tensor, "b c 3"], groups: Float[Tensor, "b c k 3"]
+        self,
+        centres: Float[Tensor, "b c 3"],
+        groups: Float[Tensor, "b c k 3"],
+        *extents: Float[Tensor, "b 4"],
     ) -> Float[Tensor, "b w"]:
         """What the head reads: one vector a cloud."""
         mixed = self.encoder(self.tokens(centres, groups))
-        return functional.gelu(self.neck(torch.cat([mixed.amax(1), mixed.mean(1)], -1)))
+        pooled = torch.cat([mixed.amax(1), mixed.mean(1)], -1)
+        return functional.gelu(self.neck(with_extent(self.extent, pooled, extents)))
 
     def forward(
-        self, centres: Float[Tensor, "b c 3"], groups: Float[Tensor, "b c k 3"]
+        self,
+        centres: Float[Tensor, "b c 3"],
+        groups: Float[Tensor, "b c k 3"],
+        *extents: Float[Tensor, "b 4"],
     ) -> Float[Tensor, "b classes"]:
-        return self.head(self.features(centres, groups))
+        return self.head(self.features(centres, groups, *extents))

@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from pointcloud.distillation import DistilConfig
 
 DEFAULT_MINUTES = 10.0
+_OF_THE_RECIPE = (
+    "rate",
+    "smoothing",
+    "scale",
+    "shift",
+    "drop",
+    "average",
+    "coarse_until",
+    "gaussian_rate",
+)
+"""Options whose defaults are the model's own."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,9 @@ class Command:
     """Groups that a cloud is cut into: the tokens; 64 (full size: 128)."""
     neighbours: int | None = None
     """Points in a group; 16 (full size: 32)."""
+    metric: bool = False
+    """Look at how large clouds are, too, in the units of their files: where all are measured in the
+    same ones, as a LiDAR's are."""
     no_t_net: bool = False
     """Leave out the network that turns each cloud (pointnet, 3dgpe)."""
     gaussians: int = 32
@@ -90,6 +104,9 @@ class Command:
     """Move clouds by up to this many radii."""
     drop: float | None = None
     """Leave out up to this share of points."""
+    coarse_until: float | None = None
+    """Progress until which a transformer or mamba3d sees half of the groups, for half of the work.
+    """
     rotate: bool = False
     """Turn clouds about their upright axis: where the data has no front."""
     average: float | None = None
@@ -127,7 +144,9 @@ class Command:
         if not 0.0 <= self.score_every < math.inf:
             raise UserError(f"--score-every: expected 0 or more, found {self.score_every}")
         config = self._model_config()
-        self._fit_config(steps=1)  # options are refused before data are read
+        # options are refused before data are read
+        if self._fit_config(steps=1).coarse_until:
+            self._check_coarse(config)
         set_threads(self.threads)
         new_file(self.out, "--out")
         state_path = self.out.with_suffix(".state.safetensors")
@@ -173,9 +192,7 @@ class Command:
         from pointcloud.recipes import RECIPES
 
         given = {
-            name: getattr(self, name)
-            for name in ("rate", "smoothing", "scale", "shift", "drop", "average", "gaussian_rate")
-            if getattr(self, name) is not None
+            name: getattr(self, name) for name in _OF_THE_RECIPE if getattr(self, name) is not None
         }
         minutes = None
         if self.epochs is None and (steps is None or self.minutes is not None):
@@ -191,6 +208,14 @@ class Command:
                 seed=self.seed,
                 **{**RECIPES[self.model], **given},
             )
+        except ValueError as error:
+            raise UserError(f"options: {error}") from None
+
+    def _check_coarse(self, config: ModelConfig) -> None:
+        from pointcloud.config import fewer_centres
+
+        try:
+            fewer_centres(config)
         except ValueError as error:
             raise UserError(f"options: {error}") from None
 
@@ -223,19 +248,19 @@ class Command:
             if getattr(self, name) is not None
         }
         groups = {n: v for n, v in sizes.items() if n in ("centres", "neighbours")}
+        shared: dict[str, Any] = {"points": self.points, "metric": self.metric}
+        width, t_net = self.width or 1024, not self.no_t_net
         try:
             gaussian = GaussianConfig(self.gaussians, self.shape, self.start)
             if self.model == "transformer":
-                return TransformerConfig(self.points, **groups, backbone=self.backbone)
+                return TransformerConfig(**shared, **groups, backbone=self.backbone)
             if self.model == "pointnet":
-                widths = (64, 128, self.width or 1024)
-                return PointNetConfig(self.points, widths, t_net=not self.no_t_net)
+                return PointNetConfig(**shared, widths=(64, 128, width), t_net=t_net)
             if self.model == "3dgpe":
-                t_net = not self.no_t_net
-                return GaussianNetConfig(self.points, self.width or 1024, t_net, encoder=gaussian)
+                return GaussianNetConfig(**shared, width=width, t_net=t_net, encoder=gaussian)
             whole = MambaConfig.small() if self.size == "small" else MambaConfig()
             kind = "pointnet" if self.model == "mamba3d" else "gaussian"
-            own = {"points": self.points, "encoder": kind, "gaussian": gaussian}
+            own = {**shared, "encoder": kind, "gaussian": gaussian}
             return MambaConfig(**{**vars(whole), **own, **sizes})
         except ValueError as error:
             raise UserError(f"options: {error}") from None

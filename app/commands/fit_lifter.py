@@ -26,8 +26,9 @@ class Command:
     DATA is a folder of rigs in motion: .npz with positions (frames, joints, 3), joint_names,
     parents and clip_lengths, as `darb3d make-motions` writes them, motions of our own (.npz with
     xyz), or 3D points of anipose and DeepLabCut (.csv). Without it, generated rigs alone are learnt
-    from. With --protocol the rigs of docs/lifting.md that are to stay unseen, and those that
-    choices are made on, are left out; the error on the latter is written to --out's .curve.jsonl.
+    from. With --protocol the rigs of docs/lifting.md that are to stay unseen, those that choices
+    are made on, and every fifth movement of the others are left out; the error on the rigs for
+    choices is written to --out's .curve.jsonl.
     """
 
     data: Annotated[Path | None, tyro.conf.Positional] = None
@@ -35,7 +36,7 @@ class Command:
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("lifter.safetensors")
     """File to write."""
     protocol: bool = False
-    """Leave out the rigs that the published table is measured on."""
+    """Leave out the rigs, and of the others the clips, that the published table is measured on."""
     permissive: bool = False
     """Learn only from rigs whose licence asks for no share-alike."""
     device: str = "cpu"
@@ -120,7 +121,7 @@ class Command:
     def _rigs(self) -> tuple[list[RigClips], list[RigClips]]:
         """Rigs to train on, and those to score on."""
         from lifting.clips import load_rigs
-        from lifting.protocol import split
+        from lifting.protocol import split, training_rigs
 
         if self.data is None:
             if self.protocol:
@@ -131,7 +132,7 @@ class Command:
         rigs = load_rigs(self.data)
         train, selection = rigs, []
         if self.protocol:
-            train, selection = split(rigs, "train"), split(rigs, "selection")
+            train, selection = training_rigs(rigs), split(rigs, "selection")
         if self.permissive:
             train = [rig for rig in train if rig.permissive]
         if not train:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -44,8 +44,10 @@ class Command:
         from rich.console import Console
         from rich.progress import track
 
+        from lifting.clips import RigClips
         from lifting.motions import random_motion
         from lifting.random_rigs import random_rig
+        from lifting.rig_files import save_rig
 
         for name, least in (("rigs", 1), ("clips", 1), ("frames", 2), ("fps", 1e-3)):
             if getattr(self, name) < least:
@@ -62,19 +64,14 @@ class Command:
         for k in track(numbers, "rigs", console=console) if console.is_terminal else numbers:
             rng = np.random.default_rng([self.seed, k])
             rig = random_rig(rng, None if self.plan == "any" else self.plan)
-            clips = [random_motion(rig, rng, self.frames, self.fps) for _ in range(self.clips)]
-            np.savez_compressed(
-                self.out / f"generated_{k:05d}_{rig.plan}.npz",
-                positions=np.concatenate([clip.xyz for clip in clips]).astype(np.float32),
-                joint_names=np.array(rig.names),
-                parents=rig.parents,
-                clip_names=np.array([f"{n} {clip.name}" for n, clip in enumerate(clips)]),
-                clip_lengths=np.array([len(clip) for clip in clips]),
-                fps=np.full(len(clips), self.fps),
-                up=np.array("y"),
-                category=np.array(rig.plan),
-                licence=np.array(LICENCE),
-                source=np.array(f"darb3d make-motions --seed {self.seed}"),
+            name = f"generated_{k:05d}_{rig.plan}"
+            motions = [random_motion(rig, rng, self.frames, self.fps) for _ in range(self.clips)]
+            clips = tuple(replace(m, name=f"{n} {m.name}") for n, m in enumerate(motions))
+            save_rig(
+                self.out / f"{name}.npz",
+                RigClips(name, rig.skeleton, clips, LICENCE),
+                rig.plan,
+                f"darb3d make-motions --seed {self.seed}",
             )
         console.print(f"wrote {self.rigs} rigs with {self.rigs * self.clips} clips to {self.out}")
         return 0

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from app.predictors import FamiliarClassifier
 from app.viewer.class_view import ClassView
-from app.viewer.interfaces import ExplainingPredictor, Predictor
+from app.viewer.interfaces import ExplainingPredictor, Explanation, Predictor
 from data.errors import UserError
 
 if TYPE_CHECKING:
@@ -56,14 +56,13 @@ class ClassPanel:
             ellipsoids = gui.add_checkbox(
                 "learned Gaussians", False, hint="Of the encoder, those first that matter most"
             )
-            count = gui.add_slider("how many", 1, 256, 1, self._why.gaussians)
+            count = gui.add_slider("how many", 1, self._why.gaussians, 1, self._why.gaussians)
             self._sigmas = gui.add_text("drawn out to", "", disabled=True, visible=False)
             points = gui.add_checkbox(
                 "deciding points", False, hint="Those that gave the maxima of the global feature"
             )
-        self._reasons = (ellipsoids, count, points)
-        for widget in self._reasons:
-            widget.visible = False
+        self._ellipsoids, self._count, self._points = ellipsoids, count, points
+        self._offer(None)
 
         @ellipsoids.on_update
         def _(_event: object) -> None:
@@ -93,6 +92,17 @@ class ClassPanel:
             target=self._work, args=(turn, self._view.cloud.xyz), name="viewer-class", daemon=True
         ).start()
 
+    def _offer(self, why: Explanation | None) -> None:
+        """Widgets for the reasons that there are."""
+        gaussians = 0 if why is None else len(why.means)
+        self._points.visible = why is not None
+        for widget in (self._ellipsoids, self._count):
+            widget.visible = gaussians > 0
+        self._sigmas.visible = gaussians > 0 and self._ellipsoids.value
+        if gaussians > 1:
+            self._count.max = gaussians
+            self._count.value = min(int(self._count.value), gaussians)
+
     def _draw(self) -> None:
         self._why.draw()
         self._sigmas.value = f"{self._why.sigmas:.2g} sigmas"
@@ -104,10 +114,9 @@ class ClassPanel:
             return self._predictor
 
     def _work(self, turn: int, xyz: Float[np.ndarray, "n 3"]) -> None:
-        bars, why, explains = "", None, False
+        bars, why = "", None
         try:
             predictor = self._loaded()
-            explains = isinstance(predictor, ExplainingPredictor)
             unlike = isinstance(predictor, FamiliarClassifier) and predictor.unlike([xyz])[0]
             bars = top_bars(predictor.labels, predictor.predict(xyz)[0], _UNLIKE if unlike else "")
             if isinstance(predictor, ExplainingPredictor):
@@ -119,8 +128,7 @@ class ClassPanel:
             if turn != self._turn:
                 return
             self._bars.content = bars
-            for widget in self._reasons:
-                widget.visible = explains
+            self._offer(why)
             self._why.explanation = why
             self._draw()
 

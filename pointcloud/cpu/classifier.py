@@ -4,6 +4,7 @@ scores of their maxima, with batch norms folded into the layers."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +17,7 @@ from pointcloud.cpu.dense import Dense
 from pointcloud.cpu.gaussian_features import gaussian_features
 from pointcloud.cpu.gaussian_filters import Filter
 from pointcloud.cpu.pointnet_features import Layer, pointnet_features
+from pointcloud.extents import EXTENTS, FARTHEST, extents
 from pointcloud.grouping import normalised
 from pointcloud.stored import StoredClassifier, expect_shapes
 
@@ -45,6 +47,7 @@ class CpuClassifier:
             # its features decide an angle: nothing of them is left out
             self._turn = encoder_of(config, weights, "t_net.encoder", Filter()), layers
         self.encode = encoder_of(config, weights, "encoder", filtered)
+        self._extent = _ExtentLayer.of(weights) if config.metric else None
         self._neck = [Dense.of(*normed(weights, "neck", k)) for k in range(len(INNER))]
         self._head = Dense.of(*linear(weights, "head"))
 
@@ -76,6 +79,8 @@ class CpuClassifier:
     def features(self, clouds: Sequence[Float[np.ndarray, "_ 3"]]) -> Float32[np.ndarray, "b i"]:
         """What the head reads: one vector a cloud."""
         x = self.encode(self.prepared(clouds))
+        if self._extent is not None:
+            x = x + self._extent(extents(clouds, self.points))
         for layer in self._neck:
             x = layer(x, relu=True)
         return x
@@ -89,6 +94,25 @@ class CpuClassifier:
     ) -> Float32[np.ndarray, "b classes"]:
         """Scores (logits) of clouds of any sizes, places and units."""
         return self.scores_of(self.features(clouds))
+
+
+@dataclass(frozen=True, eq=False)
+class _ExtentLayer:
+    """What a cloud's extents add to its features."""
+
+    mean: Float32[np.ndarray, "4"]
+    spread: Float32[np.ndarray, "4"]
+    layer: Dense
+
+    @staticmethod
+    def of(weights: dict[str, np.ndarray]) -> _ExtentLayer:
+        mean, variance = (weights[f"extent.norm.running_{part}"] for part in ("mean", "var"))
+        spread = np.sqrt(variance + f32(_EPSILON))
+        return _ExtentLayer(mean, spread, Dense.of(*linear(weights, "extent.layer")))
+
+    def __call__(self, found: Float32[np.ndarray, "b 4"]) -> Float32[np.ndarray, "b w"]:
+        units = np.clip((found - self.mean) / self.spread, -FARTHEST, FARTHEST)
+        return self.layer(units)
 
 
 def _check_variances(weights: dict[str, np.ndarray], where: str) -> None:
@@ -183,6 +207,12 @@ def shapes_of(
         add_layers("t_net", config.width, *INNER)
         add_linear("t_net.matrix", INNER[-1], 9)
     add_encoder("encoder")
+    if config.metric:
+        shapes.update(
+            {"extent.norm.running_mean": (EXTENTS,), "extent.norm.running_var": (EXTENTS,)}
+        )
+        shapes["extent.norm.num_batches_tracked"] = ()
+        add_linear("extent.layer", EXTENTS, config.width)
     add_layers("neck", config.width, *INNER)
     add_linear("head", INNER[-1], classes)
     return shapes

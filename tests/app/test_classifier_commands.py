@@ -14,6 +14,7 @@ import pytest
 from app.__main__ import main
 from data.labelled_clouds import LabelledClouds
 from pointcloud.classifier_files import load_classifier
+from pointcloud.predictor import load_predictor
 from tests.pointcloud.solids import made_clouds, write_npz
 
 SMALL = ["--centres", "12", "--neighbours", "6", "--backbone.width", "24", "--backbone.depth", "2"]
@@ -144,6 +145,16 @@ def test_scores_on_the_way_change_nothing(data: Path, tmp_path: Path, capsys) ->
     assert all((one[name] == other[name]).all() for name in one)
 
 
+def test_sizes_are_looked_at_on_request(data: Path, tmp_path) -> None:
+    path = tmp_path / "sized.safetensors"
+    words = ["--model", "3dgpe", "--metric", "--steps", "3", "--batch", "6", "--gaussians", "8"]
+    words += ["--width", "32", "--threads", "1"]
+    assert main(["fit", "classifier", str(data / "mine"), "-o", str(path), *words]) == 0
+    (cloud,) = made_clouds(("rod",), 1).clouds
+    said = load_predictor(path).predict([cloud, 20.0 * cloud])
+    assert np.abs(said[0] - said[1]).max() > 1e-6
+
+
 FIT = ["fit", "classifier", "--data"]
 WRONG = [
     ([*FIT, "{data}/nowhere", "-o", "{out}"], "nowhere: expected a folder"),
@@ -153,6 +164,10 @@ WRONG = [
     (
         [*FIT, "{data}/old.npz", "-o", "{out}", "--centres", "0"],
         "centres, neighbours: expected 1 to 1024",
+    ),
+    (
+        [*FIT, "{data}/old.npz", "-o", "{out}", "--model", "3dgpe", "--coarse-until", "0.5"],
+        "coarse_until: expected 0",
     ),
     (
         [*FIT, "{data}/old.npz", "-o", "{out}", "--score-every", "-1"],

@@ -11,7 +11,13 @@ from backbones.training_state import load_training, save_training
 from data.errors import UserError
 from pointcloud.batches import batch_of_step, rows_of_step
 from pointcloud.classifier_files import new_model
-from pointcloud.config import FitConfig, TransformerConfig
+from pointcloud.config import (
+    FitConfig,
+    MambaConfig,
+    PointNetConfig,
+    TransformerConfig,
+    fewer_centres,
+)
 from pointcloud.fitting import fit, initial_state, rate_factor
 from pointcloud.prediction import accuracy
 from tests.pointcloud.solids import made_clouds
@@ -57,6 +63,27 @@ def test_it_learns_and_reports() -> None:
     found = accuracy(state.model, held)
     assert found.overall >= 0.8 and set(found.by_class) == {"ball", "box", "rod"}
     assert found.mean_class == pytest.approx(found.overall)
+
+
+def test_the_coarse_part_sees_the_first_half_of_the_groups_then_all() -> None:
+    config = FitConfig(steps=6, batch=6, coarse_until=0.5)
+    state, seen = started(config), []
+    state.model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[1]))
+    fit(state, DATA, config)
+    half = fewer_centres(SMALL)
+    assert half == SMALL.centres // 2
+    assert seen == [half] * 2 + [SMALL.centres] * 4
+    whole, few = (state.model.prepare(DATA.clouds[:2], centres=n)[0] for n in (None, half))
+    for all_of, some_of in zip(whole.tolist(), few.tolist(), strict=True):
+        assert all(centre in all_of for centre in some_of)
+
+
+def test_a_coarse_part_needs_groups_whose_number_may_change() -> None:
+    fixed = BackboneConfig(impulse="line", tokens=12)
+    for model in (PointNetConfig(), TransformerConfig(centres=12, backbone=fixed)):
+        with pytest.raises(ValueError, match="coarse_until: expected 0"):
+            fewer_centres(model)
+    assert fewer_centres(MambaConfig(centres=6, around=4)) == 4
 
 
 def test_stopped_and_resumed_is_bit_for_bit_the_same(tmp_path) -> None:

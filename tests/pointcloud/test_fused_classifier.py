@@ -43,6 +43,8 @@ CONFIGS = {
 } | {
     "pointnet": PointNetConfig(POINTS, (64, 128, 1024), t_net=False),
     "pointnet with T-Net": PointNetConfig(POINTS, (15, 24, 41)),
+    "pointnet of sizes": PointNetConfig(POINTS, (15, 24, 41), metric=True),
+    "3dgpe of sizes": GaussianNetConfig(POINTS, 48, encoder=GaussianConfig(19), metric=True),
 }
 
 
@@ -81,14 +83,14 @@ def test_scores_are_those_of_torch_in_double_precision(name: str, tmp_path: Path
         strict=True,
     ):
         with torch.no_grad():
-            (xyz,) = model.prepare([cloud])
-            expected = exact(xyz.double())[0].numpy()
+            inputs = model.prepare([cloud])
+            expected = exact(*(one.double() for one in inputs))[0].numpy()
         size = max(1.0, np.abs(expected).max())
         np.testing.assert_allclose(scores, expected, atol=2e-5 * size)
         np.testing.assert_array_equal(alone, scores)
 
 
-@pytest.mark.parametrize("name", ["3dgpe full 19", "pointnet with T-Net"])
+@pytest.mark.parametrize("name", ["3dgpe full 19", "3dgpe of sizes", "pointnet with T-Net"])
 def test_a_file_in_halves_stays_in_halves(name: str, tmp_path: Path) -> None:
     model, path = network(name), tmp_path / "half.safetensors"
     save_classifier(path, SavedClassifier(model, ("a", "b", "c")), half=True)
@@ -97,7 +99,8 @@ def test_a_file_in_halves_stays_in_halves(name: str, tmp_path: Path) -> None:
     exact = load_classifier(path).model.double()
     for cloud, scores in zip(clouds(), found.scores(clouds()), strict=True):
         with torch.no_grad():
-            expected = exact(exact.prepare([cloud])[0].double())[0].numpy()
+            inputs = exact.prepare([cloud])
+            expected = exact(*(one.double() for one in inputs))[0].numpy()
         np.testing.assert_allclose(scores, expected, atol=2e-5 * max(1.0, np.abs(expected).max()))
 
 
