@@ -26,6 +26,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 
+from benchmarks.lifting_real import adapted_to_the_rat, mouse_clips, rat_clips
 from benchmarks.machine import RESULTS, facts, parser, print_table, write_json
 from lifting.baselines import BASELINES, Retrieval, filled
 from lifting.cameras import ViewConfig, random_view
@@ -41,7 +42,7 @@ from lifting.protocol import (
 )
 
 SEED = 2412
-GOALS = {"unseen-lifter": 4.5, "seen-lifter": 2.0, "rat-lifter": 9.0}
+GOALS = {"unseen-lifter": 4.5, "seen-lifter": 2.0, "rat-lifter": 9.0, "mouse-lifter": 9.0}
 STEEP = {"level": (0.0, 0.0), "30": (0.0, 0.52), "60": (0.52, 1.05), "top": (1.05, 1.57)}
 SUBSETS = {"17-15": (17, 15), "15-17": (15, 17), "25-40": (25, 40)}
 
@@ -58,6 +59,20 @@ class Given:
 
     def rigs(self) -> list[RigClips]:
         return load_rigs(self.shared / "data/keypoints/synthetic")
+
+    @property
+    def real(self) -> Path:
+        return self.shared / "data/keypoints/real"
+
+    def rat(self) -> list[TestClip]:
+        return rat_clips(self.real, SEED)[:: self.step]
+
+    def mouse(self) -> list[TestClip]:
+        return mouse_clips(self.real, SEED)[:: self.step]
+
+    def required(self) -> Path:
+        assert self.weights is not None
+        return self.weights
 
     def lifter(self, single: bool = False) -> Lift:
         path = self.single if single else self.weights
@@ -90,7 +105,8 @@ def seen(given: Given, lift: Lift | None) -> dict[str, Any]:
     """Held-out clips of rigs that were trained on; without a lifter the nearest pose of the rig's
     other clips, four views of each."""
     rigs = split(given.rigs(), "train")
-    held = {rig.name: held_out_clips(rig)[1] for rig in rigs}
+    clips_of = held_out_clips(rigs)
+    held = {name: clips for name, (_, clips) in clips_of.items()}
     clips = still_camera_clips(rigs, SEED, 1, clips=held)[:: given.step]
     if lift is not None:
         return scored(lift, clips)
@@ -101,18 +117,11 @@ def seen(given: Given, lift: Lift | None) -> dict[str, Any]:
             level = ViewConfig(elevation_rad=(0.0, 0.0), roll_rad=0.0, any_roll=0, follows=0)
             views = [
                 random_view(rig.clips[k].xyz, np.array(rig.clips[k].up), rng, level)
-                for k in held_out_clips(rig)[0]
+                for k in clips_of[rig.name][0]
                 for _ in range(4)
             ]
             remembered[rig.name] = Retrieval(views)
     return scored(lambda clip, xy: Lifted(remembered[clip.rig](xy)), clips)
-
-
-def rat(given: Given, lift: Lift) -> dict[str, Any]:
-    """A real rat, 23 points, in windows of 48 frames; its file does not say that z is up."""
-    (rig,) = load_rigs(given.shared / "data/keypoints/real/rat_23kp_1000f.npz")
-    rigs = [replace(rig, clips=tuple(replace(clip, up=(0.0, 0.0, 1.0)) for clip in rig.clips))]
-    return scored(lift, still_camera_clips(rigs, SEED, 1, (0.0, 0.52))[:: given.step])
 
 
 def subset(given: Given, lift: Lift, before: int, after: int) -> dict[str, Any]:
@@ -165,13 +174,18 @@ def cells(given: Given) -> dict[str, Callable[[], dict[str, Any]]]:
         lift = by_baseline(name)
         found[f"unseen-{name}"] = lambda lift=lift: scored(lift, given.unseen())
         if name in ("flat", "bmm"):
-            found[f"rat-{name}"] = lambda lift=lift: rat(given, lift)
+            found[f"rat-{name}"] = lambda lift=lift: scored(lift, given.rat())
+            found[f"mouse-{name}"] = lambda lift=lift: scored(lift, given.mouse())
     found["seen-retrieval"] = lambda: seen(given, None)
     if given.weights is not None:
         found["unseen-lifter"] = lambda: scored(given.lifter(), given.unseen())
         found["hidden-lifter"] = lambda: scored(given.lifter(), given.unseen(), 0.3)
         found["seen-lifter"] = lambda: seen(given, given.lifter())
-        found["rat-lifter"] = lambda: rat(given, given.lifter())
+        found["rat-lifter"] = lambda: scored(given.lifter(), given.rat())
+        found["mouse-lifter"] = lambda: scored(given.lifter(), given.mouse())
+        found["rat-adapted"] = lambda: adapted_to_the_rat(
+            given.real, given.required(), SEED, scored
+        )
         for name, elevation in STEEP.items():
             found[f"elevation-{name}-lifter"] = lambda e=elevation: scored(
                 given.lifter(), given.unseen(e)

@@ -21,6 +21,8 @@ from lifting.random_rigs import random_rig
 
 _CAPS = {12: 0.15, 18: 0.3, 26: 0.3, 36: 0.15, 56: 0.1}
 """Most joints of a batch and how often; few joints make many clips."""
+_MOST_CLIPS = 128
+"""Of a step: to make more, of a few frames each, would take longer than to learn from them."""
 _FASTEST = 4.0
 """Frames of the source between two of a training clip, at most; 1 at least where there are
 enough."""
@@ -51,11 +53,14 @@ def examples_of_step(rigs: Sequence[RigClips], config: LiftFitConfig, step: int)
     rng = np.random.default_rng([config.seed, 7, step])
     caps = list(_CAPS)
     cap = int(rng.choice(caps, p=list(_CAPS.values())))
-    count = max(1, round(config.tokens / (config.frames * cap)))
+    frames = config.frames
+    if frames > 1 and rng.random() < config.short:
+        frames = int(rng.integers(1, frames))
+    count = min(_MOST_CLIPS, max(1, round(config.tokens / (frames * cap))))
     found: list[Example] = []
     while len(found) < count:
         source = _source(rigs, config, rng)
-        pair = (seen(source, config, rng, cap) for _ in range(2))
+        pair = (seen(source, config, rng, cap, frames) for _ in range(2))
         found += [example for example in pair if example is not None]
     return found[:count]
 
@@ -69,10 +74,11 @@ def _source(rigs: Sequence[RigClips], config: LiftFitConfig, rng: np.random.Gene
 
 
 def seen(
-    source: Motion, config: LiftFitConfig, rng: np.random.Generator, cap: int
+    source: Motion, config: LiftFitConfig, rng: np.random.Generator, cap: int, frames: int
 ) -> Example | None:
-    """A part of a clip through a camera; None where the picture would be a single point."""
-    xyz = _part(source.xyz, config.frames, rng)
+    """A part of a clip, of `frames` frames, through a camera; None where the picture would be a
+    single point."""
+    xyz = _part(source.xyz, frames, rng)
     augment = AugmentConfig() if config.augment else _UNCHANGED
     joints = augment_rig(xyz, source.skeleton, rng, augment, cap)
     view = random_view(joints.xyz, np.array(source.up), rng, ViewConfig())

@@ -79,6 +79,9 @@ class LiftFitConfig:
     """Joints x frames in a step: as many clips as that gives."""
     frames: int = 16
     """Frames of a training clip."""
+    short: float = 0.15
+    """Share of steps whose clips have fewer frames, down to a single one: so that pictures that are
+    no film can be lifted, too."""
     generated: float = 0.5
     """Share of clips of generated rigs, where there are others."""
     rate: float = 2e-3
@@ -118,7 +121,7 @@ class LiftFitConfig:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name}: expected above 0, found {value}")
-        for name in ("generated", "procrustes", "average"):
+        for name in ("short", "generated", "procrustes", "average"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected 0 to 1, found {getattr(self, name)}")
 

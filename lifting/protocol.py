@@ -7,7 +7,7 @@ while anything is chosen: choices are made on the selection rigs, which are not 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -39,7 +39,7 @@ SELECTION = ("0ad_fauna__tiger", "quaternius_animals__stag", "animalia__owl")
 """Large, middle and small; each the only rig of its family."""
 Split = Literal["train", "selection", "unseen"]
 HELD_OUT = 5
-"""Of a training rig with several clips, every fifth is kept for the row of seen rigs."""
+"""Of a family's movements, every fifth is kept for the row of seen rigs, and not trained on."""
 FRAMES = 48
 DISTANCES = np.arange(1.0, 10.0, 0.5)
 """Diagonals between camera and animal that AnimalSyn3D tries, nearest first."""
@@ -78,30 +78,47 @@ def _side(name: str) -> Split:
     return "selection" if name in SELECTION else "train"
 
 
-def held_out_clips(rig: RigClips) -> tuple[list[int], list[int]]:
-    """Numbers of the clips to train on and of those held out; clips that show nearly the same
-    movement stand on one side."""
-    groups = _alike(rig)
-    held = [k for place, group in enumerate(groups) if place % HELD_OUT == 1 for k in group]
-    if len(groups) < 2:
-        held = []
-    return [k for k in range(len(rig.clips)) if k not in held], held
+def held_out_clips(rigs: Sequence[RigClips]) -> dict[str, tuple[list[int], list[int]]]:
+    """Of each rig, by name: numbers of the clips to train on, and of those held out. Clips that
+    show nearly the same movement stand on one side, in all rigs of a family."""
+    found: dict[str, tuple[list[int], list[int]]] = {rig.name: ([], []) for rig in rigs}
+    for family in families(rigs).values():
+        for place, group in enumerate(_alike(family)):
+            for name, k in group:
+                found[name][place % HELD_OUT == 1].append(k)
+    return {name: (sorted(kept), sorted(held)) for name, (kept, held) in found.items()}
 
 
-def _alike(rig: RigClips) -> list[list[int]]:
-    """Clips whose mean poses differ by less than a hundredth of the animal, together."""
-    poses = []
-    for clip in rig.clips:
-        near = clip.xyz - clip.xyz.mean(axis=1, keepdims=True)
-        poses.append(near[[0, len(near) // 2, -1]] / clip.diagonal)
-    groups: list[list[int]] = []
-    for k, pose in enumerate(poses):
-        for group in groups:
-            if np.abs(pose - poses[group[0]]).mean() < 0.01:
-                group.append(k)
-                break
-        else:
-            groups.append([k])
+def training_rigs(rigs: Sequence[RigClips]) -> list[RigClips]:
+    """The rigs to train on, without the clips that are held out of them."""
+    train = split(rigs, "train")
+    kept = {name: clips for name, (clips, _) in held_out_clips(train).items()}
+    return [
+        replace(rig, clips=tuple(rig.clips[k] for k in kept[rig.name]))
+        for rig in train
+        if kept[rig.name]
+    ]
+
+
+def _alike(family: Sequence[RigClips]) -> list[list[tuple[str, int]]]:
+    """Clips (of which rig, which one) of one name, or whose poses differ by less than a hundredth
+    of the animal, together."""
+    groups: list[list[tuple[str, int]]] = []
+    shown: list[tuple[set[str], list[np.ndarray]]] = []
+    for rig in family:
+        for k, clip in enumerate(rig.clips):
+            near = clip.xyz - clip.xyz.mean(axis=1, keepdims=True)
+            pose = near[[0, len(near) // 2, -1]] / clip.diagonal
+            movement = clip.name.rpartition("/")[2].lower()
+            for group, (names, poses) in zip(groups, shown, strict=True):
+                if movement in names or any(np.abs(pose - other).mean() < 0.01 for other in poses):
+                    group.append((rig.name, k))
+                    names.add(movement)
+                    poses.append(pose)
+                    break
+            else:
+                groups.append([(rig.name, k)])
+                shown.append(({movement}, [pose]))
     return groups
 
 

@@ -9,9 +9,11 @@ import torch
 from backbones.config import BackboneConfig
 from backbones.training_state import load_training, save_training
 from data.errors import UserError
+from lifting.batches import batch_of_step
 from lifting.clips import RigClips
 from lifting.config import LifterConfig, LiftFitConfig
 from lifting.fitting import FitState, fit, initial_state, new_lifter
+from lifting.losses import loss
 from lifting.motions import random_motion
 from lifting.muon import orthogonal
 from lifting.random_rigs import random_rig
@@ -83,6 +85,17 @@ def test_reports_and_saves_come_as_asked_for() -> None:
         if "phases" not in name and "frequencies" not in name
     ]
     assert sum(moved) > len(moved) / 2
+
+
+def test_some_steps_have_clips_of_fewer_frames_down_to_a_single_one() -> None:
+    config = LiftFitConfig(steps=6, tokens=200, frames=4, short=1.0)
+    batches = [batch_of_step(rigs(), config, step) for step in range(1, 13)]
+    assert {inputs.place.shape[1] for inputs, _ in batches} == {1, 2, 3}
+    for inputs, truth in batches:
+        total, _ = loss(new_lifter(SMALL, 0)(inputs), truth, config)
+        assert torch.isfinite(total)
+    whole = [batch_of_step(rigs(), replace(config, short=0.0), step)[0] for step in (1, 2)]
+    assert [inputs.place.shape[1] for inputs in whole] == [4, 4]
 
 
 def test_clips_from_workers_are_the_same_clips() -> None:

@@ -1,0 +1,144 @@
+"""What other animals teach a lifter about one of which there is little: the first principle of
+object-agnostic lifting (arXiv 2412.01166). A resumable queue.
+
+    python -m benchmarks.lifter_sharing RIGS [--minutes 20] [--alone-minutes 10] [--only BEGINNING]
+    python -m benchmarks.lifter_sharing RIGS --table
+
+Ten rigs with the most movements, one of a family, each with a tenth of its training clips: one
+small lifter learns from these and all other rigs together, ten learn from such a tenth alone, ten
+from all training clips of their rig. Errors are of the rigs' held-out clips, in % of the animal's
+box. One JSON a cell in `benchmarks/results/lifter_sharing/`; a cell that stands is skipped, one
+that was stopped goes on: unfinished states and trained lifters lie in --work. Needs nothing else on
+the machine.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.lifter_grid import SIZE
+from benchmarks.machine import RESULTS, facts, parser, print_table, write_json
+from benchmarks.trainings import train
+from lifting.clips import RigClips, load_rigs
+from lifting.evaluation import evaluate, lifter_as_lift
+from lifting.lifter_files import load_lifter
+from lifting.protocol import held_out_clips, split, still_camera_clips, training_rigs
+from lifting.rig_files import save_rig
+
+RIGS = 10
+SHARE = 0.1
+SEED = 2412
+TOGETHER = "together"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training: what of, and whose held-out clips it is scored on."""
+
+    name: str
+    rigs: tuple[RigClips, ...]
+    scored: tuple[str, ...]
+
+
+def chosen(rigs: Sequence[RigClips]) -> list[RigClips]:
+    """The rigs with the most clips, one of a family."""
+    found: dict[tuple[int, ...], RigClips] = {}
+    for rig in sorted(rigs, key=lambda rig: -len(rig.clips)):
+        found.setdefault(rig.family, rig)
+    return list(found.values())[:RIGS]
+
+
+def a_tenth(rig: RigClips) -> RigClips:
+    """A tenth of its clips, one at least."""
+    count = max(1, round(SHARE * len(rig.clips)))
+    order = np.random.default_rng(SEED).permutation(len(rig.clips))
+    return replace(rig, clips=tuple(rig.clips[k] for k in sorted(order[:count])))
+
+
+def queue(rigs: Sequence[RigClips]) -> list[Cell]:
+    """All cells; `rigs` are those of the whole folder."""
+    train_on = training_rigs(rigs)
+    few = chosen(train_on)
+    names, kin = [rig.name for rig in few], {rig.family for rig in few}
+    # others of a chosen rig's family move as it does
+    others = [rig for rig in train_on if rig.family not in kin]
+    tenths = [a_tenth(rig) for rig in few]
+    cells = [Cell(TOGETHER, (*tenths, *others), tuple(names))]
+    cells += [Cell(f"tenth-{rig.name}", (rig,), (rig.name,)) for rig in tenths]
+    return cells + [Cell(f"whole-{rig.name}", (rig,), (rig.name,)) for rig in few]
+
+
+def measured(
+    cell: Cell, rigs: Sequence[RigClips], work: Path, length: Sequence[str]
+) -> dict[str, Any]:
+    """Error of each rig that the cell is scored on."""
+    out, folder = work / f"{cell.name}.safetensors", work / cell.name
+    folder.mkdir(exist_ok=True)
+    for rig in cell.rigs:
+        save_rig(folder / f"{rig.name}.npz", rig)
+    train(["lifter", str(folder), *SIZE, "--fit.generated", "0", *length], out)
+    saved = load_lifter(out)
+    whole = [rig for rig in split(rigs, "train") if rig.name in cell.scored]
+    held = {name: held for name, (_, held) in held_out_clips(split(rigs, "train")).items()}
+    rows = evaluate(lifter_as_lift(saved.model), still_camera_clips(whole, SEED, 1, clips=held))
+    by_rig: dict[str, list[float]] = {}
+    for row in rows:
+        by_rig.setdefault(row["rig"], []).append(100 * row["fa_mpjpe"])
+    errors = {name: round(float(np.mean(found)), 4) for name, found in by_rig.items()}
+    return {"fa_mpjpe": errors, "steps": saved.about["steps"], "seconds": saved.about["seconds"]}
+
+
+def rows_of(standing: dict[str, dict[str, Any]]) -> list[list[str]]:
+    """A row for each rig, and how many the lifter of all animals is better on."""
+    together = standing.get(TOGETHER, {}).get("fa_mpjpe", {})
+    rows, better = [], {"tenth": [], "whole": []}
+    for name, error in together.items():
+        row = [name, f"{error:.2f}"]
+        for kind, wins in better.items():
+            found = standing.get(f"{kind}-{name}")
+            row.append("-" if found is None else f"{found['fa_mpjpe'][name]:.2f}")
+            if found is not None:
+                wins.append(error < found["fa_mpjpe"][name])
+        rows.append(row)
+    said = [f"better on {sum(wins)} of {len(wins)}" for wins in better.values()]
+    return [*rows, [TOGETHER, "", *said]] if rows else []
+
+
+def main() -> None:
+    wanted = parser(__doc__)
+    wanted.add_argument("rigs", type=Path)
+    wanted.add_argument("--minutes", type=float, default=20.0, help="of the lifter of all animals")
+    wanted.add_argument("--alone-minutes", type=float, default=10.0)
+    wanted.add_argument("--only", default="", help="only cells whose names begin so")
+    wanted.add_argument("--work", type=Path, default=Path("lifter_sharing_work"))
+    wanted.add_argument("--folder", type=Path, default=RESULTS / "lifter_sharing")
+    wanted.add_argument("--table", action="store_true", help="print what stands, train nothing")
+    given = wanted.parse_args()
+    if not given.table:
+        given.work.mkdir(parents=True, exist_ok=True)
+        rigs = load_rigs(given.rigs)
+        cells = [cell for cell in queue(rigs) if cell.name.startswith(given.only)]
+        for number, cell in enumerate(cells[:1] if given.quick else cells):
+            place = given.folder / f"{cell.name}.json"
+            if place.exists():
+                continue
+            print(f"{number + 1}/{len(cells)} {cell.name}", flush=True)
+            minutes = given.minutes if cell.name == TOGETHER else given.alone_minutes
+            length = ["--fit.steps", "2"] if given.quick else ["--fit.minutes", str(minutes)]
+            head = {"benchmark": "lifter_sharing", "cell": cell.name, "machine": facts()}
+            head |= {"words": [*SIZE, *length], "clips": sum(len(r.clips) for r in cell.rigs)}
+            write_json(place, head | measured(cell, rigs, given.work, length))
+    standing = {p.stem: json.loads(p.read_text()) for p in sorted(given.folder.glob("*.json"))}
+    print_table(["rig", "all animals", "its tenth alone", "all of it alone"], rows_of(standing))
+    if given.json:
+        write_json(given.json, {"benchmark": "lifter_sharing", "cells": standing})
+
+
+if __name__ == "__main__":
+    main()
