@@ -39,6 +39,8 @@ class Keypoints2D:
     individual: str = ""
     clip: str = ""
     """Which video, where a file holds several."""
+    stills: bool = False
+    """Whether its frames are known to be pictures of their own, and no film."""
 
     def __post_init__(self) -> None:
         xy = np.array(self.xy, np.float64)

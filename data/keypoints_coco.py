@@ -1,7 +1,8 @@
 """COCO's .json: pictures, and animals with `keypoints` [x, y, v] for the names of their category.
 
 A sequence is the pictures in the order of their names; an animal is followed by `track_id`, or else
-by its place in its picture. A skeleton counts its joints from 1, but some files count from 0.
+by its place in its picture. Pictures of several sizes without tracks are no film. A skeleton counts
+its joints from 1, but some files count from 0.
 """
 
 from __future__ import annotations
@@ -81,15 +82,17 @@ def _animals(content: dict[str, Any]) -> list[Keypoints2D]:
             )
         block[block[:, 2] == 0] = np.nan
         here[frame] = block
+    sizes = {(image.get("width"), image.get("height")) for image in content["images"]}
+    tracked = any(key in annotation for annotation in content["annotations"] for key in _TRACK)
     return [
-        _animal(categories[category], frames, clip, track)
+        _animal(categories[category], frames, clip, track, len(sizes) > 1 and not tracked)
         for (clip, category, track), frames in tracks.items()
         if any(np.isfinite(block[:, 0]).any() for block in frames.values())
     ]
 
 
 def _animal(
-    category: dict[str, Any], frames: dict[int, np.ndarray], clip: str, track: str
+    category: dict[str, Any], frames: dict[int, np.ndarray], clip: str, track: str, stills: bool
 ) -> Keypoints2D:
     order = sorted(frames)
     block = np.array([frames[frame] for frame in order])
@@ -103,6 +106,7 @@ def _animal(
         frames=np.array(order, np.int64),
         individual=f"{category['name']} {track}",
         clip=clip,
+        stills=stills,
     )
 
 

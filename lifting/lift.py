@@ -16,12 +16,12 @@ from lifting.adapting import load_adapted
 from lifting.bones import constant_bones
 from lifting.confidence import choose_cut
 from lifting.lifter_files import SavedLifter, Terms, load_lifter, shipped_weights
-from lifting.prediction import WindowConfig, predict
+from lifting.prediction import WindowConfig, differs, predict
 from lifting.rigidity import infer_edges
 
 FEWEST_JOINTS = 3
 _SPARSE = 4
-"""Frames that are farther apart than this on average are no sequence: each is lifted alone."""
+"""Frames that are farther apart than this on average are no film."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,20 @@ class LiftOptions:
     """Take the animal's path away."""
     known_length: tuple[str, str, float, str] | None = None
     """Two joints, the distance between them and its unit."""
+    stills: bool | None = None
+    """Whether each frame is lifted alone, with a camera and bones of its own: pictures that are no
+    film. If not given, as the tracks say, or where frames are far apart."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Lifted:
+    """Frames that belong together."""
+
+    xyz: Float64[np.ndarray, "t j 3"]
+    radius: Float64[np.ndarray, "t j"]
+    reprojected: Float64[np.ndarray, "t j 2"]
+    up: Float64[np.ndarray, "3"]
+    units: str
 
 
 class Lift:
@@ -83,13 +97,39 @@ class Lift:
             if keypoints.edges is None
             else checked_edges(keypoints.edges, len(keypoints.names))
         )
-        whole, rows = _with_gaps(xy, np.asarray(keypoints.frames))
+        skeleton, frames = Skeleton(keypoints.names, edges), np.asarray(keypoints.frames)
+        if _stills(keypoints, options):
+            found = self._stills(xy, skeleton, options)
+        else:
+            found = self._film(*_with_gaps(xy, frames), skeleton, options)
+        return Motion(
+            found.xyz,
+            skeleton,
+            fps=keypoints.fps or 30.0,
+            name=keypoints.label,
+            confidence=np.clip(trust, 0.0, 1.0),
+            observed=np.asarray(np.isfinite(xy).all(axis=2)),
+            xy=keypoints.xy,
+            xy_reprojected=None if options.root_relative else found.reprojected,
+            uncertainty=found.radius,
+            frames=frames,
+            up=(float(found.up[0]), float(found.up[1]), float(found.up[2])),
+            units=found.units,
+        )
+
+    def _film(
+        self,
+        xy: Float64[np.ndarray, "s j 2"],
+        rows: Int64[np.ndarray, "t"],
+        skeleton: Skeleton,
+        options: LiftOptions,
+    ) -> _Lifted:
+        """The frames `rows` of a sequence."""
         # scores mean other things in each tool: above the cut, all count alike
-        found = predict(self.model, whole, None, edges, WindowConfig())
+        found = predict(self.model, xy, None, skeleton.edges, WindowConfig())
         xyz, radius = found.xyz[rows], found.radius[rows]
         if options.root_relative:
             xyz = xyz - xyz.mean(axis=1, keepdims=True)
-        skeleton = Skeleton(keypoints.names, edges)
         xyz = constant_bones(xyz, skeleton)
         away = np.maximum(1 + found.nearness * xyz[..., 2:], 0.2)
         reprojected = xyz[..., :2] / away + found.origin
@@ -98,22 +138,25 @@ class Lift:
             xyz, up = xyz @ upright(up).T, np.array([0.0, 1.0, 0.0])
         units = ""
         if options.known_length is not None:
-            factor, units = _scale(xyz, keypoints.names, options.known_length)
+            factor, units = _scale(xyz, skeleton.names, options.known_length)
             xyz, radius = factor * xyz, factor * radius
-        return Motion(
-            xyz,
-            skeleton,
-            fps=keypoints.fps or 30.0,
-            name=keypoints.label,
-            confidence=np.clip(trust, 0.0, 1.0),
-            observed=np.asarray(np.isfinite(xy).all(axis=2)),
-            xy=keypoints.xy,
-            xy_reprojected=None if options.root_relative else reprojected,
-            uncertainty=radius,
-            frames=np.asarray(keypoints.frames),
-            up=(float(up[0]), float(up[1]), float(up[2])),
-            units=units,
+        return _Lifted(xyz, radius, reprojected, up, units)
+
+    def _stills(
+        self, xy: Float64[np.ndarray, "t j 2"], skeleton: Skeleton, options: LiftOptions
+    ) -> _Lifted:
+        """Each frame as a sequence of one; one in which nothing is seen is as the nearest other."""
+        shown = np.flatnonzero([differs(frame[None]) for frame in xy])
+        if not len(shown):
+            raise UserError("tracks: expected two points apart from each other, found no such frame")
+        one = np.zeros(1, np.int64)
+        found = [self._film(xy[k : k + 1], one, skeleton, options) for k in shown]
+        nearest = np.abs(np.arange(len(xy))[:, None] - shown).argmin(axis=1)
+        xyz, radius, reprojected = (
+            np.concatenate([getattr(part, name) for part in found])[nearest]
+            for name in ("xyz", "radius", "reprojected")
         )
+        return _Lifted(xyz, radius, reprojected, found[0].up, found[0].units)
 
 
 def load(
@@ -165,11 +208,19 @@ def _check_points(xy: np.ndarray, keypoints: Keypoints2D, cut: float) -> None:
         raise UserError(f"{label}: expected points apart from each other, found all in one place")
 
 
+def _stills(keypoints: Keypoints2D, options: LiftOptions) -> bool:
+    """Whether time says nothing of a frame."""
+    if options.stills is not None:
+        return options.stills
+    frames = np.asarray(keypoints.frames)
+    return keypoints.stills or int(frames[-1] - frames[0]) + 1 > _SPARSE * len(frames)
+
+
 def _with_gaps(
     xy: np.ndarray, frames: Int64[np.ndarray, "t"]
 ) -> tuple[np.ndarray, Int64[np.ndarray, "t"]]:
     """Tracks with a row for each frame between the first and the last, and where the given ones
-    stand; as they are where frames are so far apart that time says nothing."""
+    stand; as they are where frames are so far apart that the rows between would be most."""
     span = int(frames[-1] - frames[0]) + 1
     if span > _SPARSE * len(frames):
         return xy, np.arange(len(xy))

@@ -61,7 +61,7 @@ def predict(
     cuts = cut(len(xy), config)
     windows = [
         prepare(xy[rows], None if confidence is None else confidence[rows], edges)
-        if _differs(xy[rows])
+        if differs(xy[rows])
         else None
         for rows in cuts
     ]
@@ -147,7 +147,8 @@ def _blend(frames: int) -> Float64[np.ndarray, "t"]:
     return np.minimum(place, 1 - place) + 0.02
 
 
-def _differs(xy: np.ndarray) -> bool:
+def differs(xy: Float[np.ndarray, "t j 2"]) -> bool:
+    """Whether two different points are seen."""
     seen = xy[np.isfinite(xy).all(axis=2)]
     return len(seen) > 1 and bool((np.ptp(seen, axis=0) > 0).any())
 

@@ -51,6 +51,9 @@ class Command:
     """Direction against gravity in the camera's axes; found by the lifter otherwise."""
     root_relative: bool = False
     """Take the animal's path away."""
+    stills: Literal["auto", "yes", "no"] = "auto"
+    """Lift each frame alone: pictures that are no film, as a set of labelled photos is. auto: where
+    photos have several sizes, or frames are far apart."""
     video: Path | None = None
     """Video the tracks were made from: also write it with the skeleton drawn over it."""
     weights: Path | None = None
@@ -134,6 +137,7 @@ class Command:
             up=self.up,
             root_relative=self.root_relative,
             known_length=known,
+            stills={"auto": None, "yes": True, "no": False}[self.stills],
         )
 
     def _files(self, animals: list[Keypoints2D]) -> list[Path]:

@@ -91,6 +91,21 @@ def test_a_skeleton_of_coco_counts_from_one_or_from_zero(tmp_path) -> None:
         assert np.asarray(found.edges).tolist() == [[0, 1], [1, 2], [2, 3]]
 
 
+@pytest.mark.parametrize(("sizes", "tracked"), [(1, False), (2, True), (2, False)])
+def test_photos_of_several_sizes_without_tracks_are_no_film(tmp_path, sizes, tracked) -> None:
+    path = tmp_path / "a.json"
+    files.coco(path, files.clip())
+    content = json.loads(path.read_text())
+    for k, image in enumerate(content["images"]):
+        image["width"] += k % sizes
+    for annotation in content["annotations"]:
+        if not tracked:
+            del annotation["track_id"]
+    path.write_text(json.dumps(content))
+    (found,) = read_keypoints(path)
+    assert found.stills == (sizes == 2 and not tracked)
+
+
 def test_an_old_project_counts_from_the_corner_and_hands_win(tmp_path) -> None:
     h5py = pytest.importorskip("h5py")
     clip = files.clip(1, frames=6)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -126,6 +128,31 @@ def test_the_camera_s_axes_project_onto_the_picture() -> None:
     motion = lifter().lift_keypoints(keypoints(), LiftOptions(upright=False))
     size = float(np.std(np.asarray(motion.xy)))
     assert np.asarray(motion.reprojection_px).mean() < 0.3 * size
+
+
+def test_pictures_that_are_no_film_are_lifted_one_by_one() -> None:
+    xy, edges = tracks(frames=5)
+    xy[1] = np.nan
+    alone = [lifter().lift(xy[k : k + 1], edges=edges) for k in range(5) if k != 1]
+    names = tuple(f"j{k}" for k in range(xy.shape[1]))
+    given = Keypoints2D(xy, np.ones(xy.shape[:2]), names, edges)
+    known = ("j0", "j1", 3.0, "cm")
+    film, asked = (lifter().lift_keypoints(given, LiftOptions(stills=s)) for s in (None, True))
+    said = lifter().lift_keypoints(replace(given, stills=True))
+    apart = lifter().lift_keypoints(replace(given, frames=np.array([0, 50, 90, 300, 900])))
+    for motion in (asked, said, apart):
+        np.testing.assert_allclose(motion.xyz[[0, 2, 3, 4]], np.concatenate([m.xyz for m in alone]))
+        np.testing.assert_array_equal(motion.xyz[1], motion.xyz[0])
+        assert not np.asarray(motion.observed)[1].any()
+    assert np.abs(film.xyz - asked.xyz).max() > 1e-3
+    sized = lifter().lift_keypoints(given, LiftOptions(stills=True, known_length=known))
+    lengths = np.linalg.norm(sized.xyz[:, 0] - sized.xyz[:, 1], axis=1)
+    np.testing.assert_allclose(lengths, 3.0)
+    lone = np.full((3, 4, 2), np.nan)
+    lone[:, 0] = np.arange(6.0).reshape(3, 2)
+    with pytest.raises(UserError, match="two points apart"):
+        spread = Keypoints2D(lone, np.ones((3, 4)), ("a", "b", "c", "d"), stills=True)
+        lifter().lift_keypoints(spread)
 
 
 def test_frame_numbers_are_kept_and_sparse_frames_need_no_memory() -> None:
