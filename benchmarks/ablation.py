@@ -119,6 +119,7 @@ def rows_of(found: dict[str, dict[str, Any]]) -> list[list[str]]:
             [
                 *key,
                 f"{mean['psnr']:.2f}" + (f" (spread {spread:.2f})" if len(cells) > 1 else ""),
+                _fitted(cells),
                 f"{mean['ssim']:.3f}",
                 f"{mean['psnr_training']:.2f}",
                 f"{mean['splats']:,.0f}",
@@ -129,7 +130,14 @@ def rows_of(found: dict[str, dict[str, Any]]) -> list[list[str]]:
     return rows
 
 
-HEADER = ["scene", "kernel", "control", "option", "PSNR", "SSIM", "training", "splats", "steps"]
+def _fitted(cells: list[dict[str, Any]]) -> str:
+    """PSNR after an affine map of colour, which older cells do not have."""
+    found = [cell["psnr_cc"] for cell in cells if "psnr_cc" in cell]
+    return f"{np.mean(found):.2f}" if found else "-"
+
+
+HEADER = ["scene", "kernel", "control", "option", "PSNR", "colours fitted", "SSIM", "training"]
+HEADER += ["splats", "steps"]
 
 
 def main() -> None:

@@ -15,6 +15,8 @@ from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import numpy as np
+
 import data
 from benchmarks.machine import RESULTS, cpu_clock, facts, parser, print_table, write_json
 from data.scene import inner_split
@@ -22,6 +24,7 @@ from simd.threads import set_threads
 from splatting.checkpoint import save_splats
 from splatting.config import TrainConfig
 from splatting.evaluation import evaluate
+from splatting.metrics import psnr_cc
 from splatting.training import train
 
 HELD_OUT_EVERY_S = 15
@@ -50,11 +53,17 @@ def measure(
     result = train(scene, config, report, clock=clock)
     cpu = time.process_time() - cpu
     seen = evaluate(result.splats, scene.train[:: -(-len(scene.train) // 16)], perceptual=False)
-    held_out = evaluate(result.splats, scene.test)
+    fitted: list[float] = []
+    held_out = evaluate(
+        result.splats,
+        scene.test,
+        lambda view, rgb: fitted.append(psnr_cc(rgb, view.image())),
+    )
     if keep is not None:
         save_splats(keep, result.splats)
     return {
         **held_out,
+        "psnr_cc": float(np.mean(fitted)),
         "psnr_training": seen["psnr"],
         "views": [len(scene.train), len(scene.test)],
         "size": [scene.train[0].camera.width, scene.train[0].camera.height],
