@@ -148,7 +148,9 @@ class Lift:
         """Each frame as a sequence of one; one in which nothing is seen is as the nearest other."""
         shown = np.flatnonzero([differs(frame[None]) for frame in xy])
         if not len(shown):
-            raise UserError("tracks: expected two points apart from each other, found no such frame")
+            raise UserError(
+                "tracks: expected two points apart from each other, found no such frame"
+            )
         one = np.zeros(1, np.int64)
         found = [self._film(xy[k : k + 1], one, skeleton, options) for k in shown]
         nearest = np.abs(np.arange(len(xy))[:, None] - shown).argmin(axis=1)
