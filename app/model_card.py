@@ -17,13 +17,13 @@ _LONGEST = 400
 
 def card(stored: StoredClassifier) -> dict[str, Any]:
     """What a file says of itself, as `darb3d inspect --json` prints it."""
-    from pointcloud.stored import PREPARATION
+    from pointcloud.stored import preparation
 
     return {
         "kind": stored.kind,
         "numbers": sum(array.size for array in stored.weights.values()),
         "classes": list(stored.classes),
-        "preparation": {"points": stored.config.points, **PREPARATION},
+        "preparation": preparation(stored.config),
         "temperature": stored.temperature,
         "knows the unlike": stored.familiarity is not None,
         "training": stored.about,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float32
 
-from data.cloud_span import in_cube, span
+from data.cloud_span import around_zero, span
 from data.errors import UserError
 
 _SEED = 0
@@ -17,7 +17,7 @@ def draws_of(
     xyz: Float[np.ndarray, "n 3"], seen: int, draws: int, path: Path
 ) -> list[Float32[np.ndarray, "_ 3"]]:
     """Up to `draws` random parts of `seen` points, apart as far as there are enough; one of all
-    points where a predictor sees them all. In a cube of side 2 around 0.
+    points where a predictor sees them all. Around 0, in the units of `xyz`.
 
     UserError for points that span nothing.
     """
@@ -32,4 +32,4 @@ def draws_of(
         order = generator.choice(len(xyz), min(len(xyz), count * seen), replace=False)
         starts = np.arange(count) * (len(order) // count)
         parts = [np.take(order, np.arange(k, k + seen), mode="wrap") for k in starts]
-    return [in_cube(xyz[rows], middle, half) for rows in parts]
+    return [around_zero(xyz[rows], middle, half) for rows in parts]

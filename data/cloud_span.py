@@ -1,10 +1,12 @@
-"""Where a cloud lies and how large it is, whatever its units: what is subtracted and divided by
-before numbers become float32."""
+"""Where a cloud lies and how large it is, whatever its units: what is subtracted, and divided by if
+need be, before numbers become float32."""
 
 from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, Float32
+
+_SMALLEST, _LARGEST = 1e-12, 1e12
 
 
 def span(xyz: Float[np.ndarray, "n 3"]) -> tuple[Float[np.ndarray, "3"], float]:
@@ -18,8 +20,10 @@ def span(xyz: Float[np.ndarray, "n 3"]) -> tuple[Float[np.ndarray, "3"], float]:
     return low / 2 + high / 2, float((high / 2 - low / 2).max())
 
 
-def in_cube(
+def around_zero(
     xyz: Float[np.ndarray, "n 3"], middle: Float[np.ndarray, "3"], half: float
 ) -> Float32[np.ndarray, "n 3"]:
-    """Points moved and scaled into the cube from -1 to 1."""
-    return ((xyz - middle) / (half or 1.0)).astype(np.float32)
+    """Points moved to around 0, in their own units: some models look at sizes. A span whose square
+    float32 cannot hold is scaled to the cube from -1 to 1."""
+    known = not half or _SMALLEST <= half <= _LARGEST
+    return ((xyz - middle) / (1.0 if known else half)).astype(np.float32)

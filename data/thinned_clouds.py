@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from data import user_cache
-from data.cloud_span import in_cube, span
+from data.cloud_span import around_zero, span
 from data.clouds import read_cloud
 from data.errors import UserError
 from data.npz import read_array
@@ -21,7 +21,7 @@ from data.npz import read_array
 MOST_POINTS = 4096
 """What is kept of a larger cloud: four times what the models look at."""
 LIMIT_BYTES = 4e9
-_FORM = 1
+_FORM = 2
 """Part of a cached file's name: goes up when clouds are read or thinned otherwise."""
 _READERS = 2
 
@@ -29,7 +29,7 @@ _READERS = 2
 def thinned_clouds(
     paths: Sequence[Path],
 ) -> Iterator[Float32[np.ndarray, "_ 3"] | UserError]:
-    """The points of each file in the cube from -1 to 1, or why it could not be read."""
+    """The points of each file around 0, in its units, or why it could not be read."""
     with ThreadPoolExecutor(_READERS) as pool:
         yield from pool.map(_thinned, paths)
     with suppress(OSError):
@@ -60,7 +60,7 @@ def _thin(xyz: np.ndarray) -> Float32[np.ndarray, "_ 3"]:
     if len(xyz) > MOST_POINTS:
         rows = np.random.default_rng(0).choice(len(xyz), MOST_POINTS, replace=False)
         xyz = xyz[np.sort(rows)]
-    return in_cube(xyz, middle, half)
+    return around_zero(xyz, middle, half)
 
 
 def _checked(xyz: np.ndarray) -> Float32[np.ndarray, "_ 3"]:

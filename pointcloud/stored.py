@@ -76,7 +76,7 @@ def write_classifier(path: str | Path, stored: StoredClassifier, half: bool = Fa
     details = {
         "classes": list(stored.classes),
         "config": config,
-        "preparation": _preparation(stored.config),
+        "preparation": preparation(stored.config),
         "temperature": stored.temperature,
         "about": stored.about,
     }
@@ -142,12 +142,13 @@ def expect_shapes(
             )
 
 
-def _preparation(config: ModelConfig) -> dict[str, Any]:
+def preparation(config: ModelConfig) -> dict[str, Any]:
+    """How a model of `config` sees a cloud."""
     return {**PREPARATION, "points": config.points, **(_METRIC if config.metric else {})}
 
 
 def _check_preparation(path: str | Path, details: Mapping[str, Any], config: ModelConfig) -> None:
-    expected = _preparation(config)
+    expected = preparation(config)
     found = details.get("preparation")
     if found != expected:
         raise UserError(

@@ -14,7 +14,6 @@ import pytest
 from app.__main__ import main
 from data.labelled_clouds import LabelledClouds
 from pointcloud.classifier_files import load_classifier
-from pointcloud.predictor import load_predictor
 from tests.pointcloud.solids import made_clouds, write_npz
 
 SMALL = ["--centres", "12", "--neighbours", "6", "--backbone.width", "24", "--backbone.depth", "2"]
@@ -145,14 +144,25 @@ def test_scores_on_the_way_change_nothing(data: Path, tmp_path: Path, capsys) ->
     assert all((one[name] == other[name]).all() for name in one)
 
 
-def test_sizes_are_looked_at_on_request(data: Path, tmp_path) -> None:
-    path = tmp_path / "sized.safetensors"
-    words = ["--model", "3dgpe", "--metric", "--steps", "3", "--batch", "6", "--gaussians", "8"]
-    words += ["--width", "32", "--threads", "1"]
-    assert main(["fit", "classifier", str(data / "mine"), "-o", str(path), *words]) == 0
-    (cloud,) = made_clouds(("rod",), 1).clouds
-    said = load_predictor(path).predict([cloud, 20.0 * cloud])
-    assert np.abs(said[0] - said[1]).max() > 1e-6
+def test_balls_of_two_sizes_in_files_are_told_apart_by_metric_alone(tmp_path, capsys) -> None:
+    balls = made_clouds(("ball",), 40).clouds
+    labels = np.arange(40) % 2
+    clouds = [(0.4 if label else 1.6) * ball for ball, label in zip(balls, labels, strict=True)]
+    data = LabelledClouds(clouds, labels, ("large", "small"), np.arange(40))
+    write_folder(tmp_path / "balls", data)
+    words = ["--model", "3dgpe", "--steps", "40", "--batch", "12", "--rate", "5e-3"]
+    words += ["--gaussians", "8", "--width", "32", "--no-t-net", "--drop", "0", "--threads", "1"]
+    right = {}
+    for flag in ([], ["--metric"]):
+        path = tmp_path / f"m{len(flag)}.safetensors"
+        fit = ["fit", "classifier", str(tmp_path / "balls"), "-o", str(path), *words, *flag]
+        assert main(fit) == 0
+        capsys.readouterr()
+        assert main(["classify", str(tmp_path / "balls"), "--json", "--weights", str(path)]) == 0
+        said = json.loads(capsys.readouterr().out)
+        hits = [Path(one["file"]).parent.name == one["label"] for one in said]
+        right[bool(flag)] = sum(hits) / len(hits)
+    assert right[True] == 1.0 > right[False] + 0.2
 
 
 FIT = ["fit", "classifier", "--data"]
