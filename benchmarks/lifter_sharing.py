@@ -84,8 +84,9 @@ def measured(
         save_rig(folder / f"{rig.name}.npz", rig)
     train(["lifter", str(folder), *SIZE, "--fit.generated", "0", *length], out)
     saved = load_lifter(out)
-    whole = [rig for rig in split(rigs, "train") if rig.name in cell.scored]
-    held = {name: held for name, (_, held) in held_out_clips(split(rigs, "train")).items()}
+    train_on = split(rigs, "train")
+    whole = [rig for rig in train_on if rig.name in cell.scored]
+    held = {name: held for name, (_, held) in held_out_clips(train_on).items()}
     rows = evaluate(lifter_as_lift(saved.model), still_camera_clips(whole, SEED, 1, clips=held))
     by_rig: dict[str, list[float]] = {}
     for row in rows:

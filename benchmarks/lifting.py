@@ -75,7 +75,7 @@ class Given:
         return self.weights
 
     def lifter(self, single: bool = False) -> Lift:
-        path = self.single if single else self.weights
+        path = self.single if single else self.required()
         assert path is not None
         return lifter_as_lift(load_lifter(path).model)
 

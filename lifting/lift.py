@@ -98,7 +98,7 @@ class Lift:
             else checked_edges(keypoints.edges, len(keypoints.names))
         )
         skeleton, frames = Skeleton(keypoints.names, edges), np.asarray(keypoints.frames)
-        if _stills(keypoints, options):
+        if _no_film(keypoints, options):
             found = self._stills(xy, skeleton, options)
         else:
             found = self._film(*_with_gaps(xy, frames), skeleton, options)
@@ -210,7 +210,7 @@ def _check_points(xy: np.ndarray, keypoints: Keypoints2D, cut: float) -> None:
         raise UserError(f"{label}: expected points apart from each other, found all in one place")
 
 
-def _stills(keypoints: Keypoints2D, options: LiftOptions) -> bool:
+def _no_film(keypoints: Keypoints2D, options: LiftOptions) -> bool:
     """Whether time says nothing of a frame."""
     if options.stills is not None:
         return options.stills
