@@ -41,6 +41,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "canonical": ("--lifter.output", "canonical"),
     "no-fourier": ("--lifter.fourier", "0"),
     "no-augmentation": ("--fit.no-augment",),
+    "no-bends": ("--fit.bend", "0"),
     "no-short-clips": ("--fit.short", "0"),
     "rigs-alone": ("--fit.generated", "0"),
     "generated-alone": ("--fit.generated", "1"),

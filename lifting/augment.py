@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from data.skeleton import Skeleton, side
+from lifting.bending import bent
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class AugmentConfig:
     """Standard deviation of the logarithm of a bone's factor."""
     fewest: int = 8
     """Joints are dropped down to no fewer."""
+    bend: float = 0.5
+    """Share of clips in which some joints bend as they do in no clip."""
+    angle: float = 0.35
+    """Standard deviation of those bends, in radians."""
     drop: float = 0.6
     """Share of clips whose joints are thinned out."""
     merge: float = 0.15
@@ -63,8 +68,10 @@ def augment_rig(
     most: int,
 ) -> Joints:
     """Another animal out of this one, of at most `most` joints: bones longer or shorter, alike on
-    both sides, a mirror image, joints dropped and merged, edges changed."""
+    both sides, joints bent, a mirror image, joints dropped and merged, edges changed."""
     xyz = stretched(xyz, skeleton, rng, config.stretch * rng.random())
+    if rng.random() < config.bend:
+        xyz = bent(xyz, skeleton, rng, config.angle * rng.random())
     if rng.random() < 0.5:
         xyz = xyz * np.array([-1.0, 1.0, 1.0])
     edges = skeleton.edges

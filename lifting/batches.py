@@ -26,7 +26,7 @@ _MOST_CLIPS = 128
 _FASTEST = 4.0
 """Frames of the source between two of a training clip, at most; 1 at least where there are
 enough."""
-_UNCHANGED = AugmentConfig(stretch=0, drop=0, merge=0, edges=0, clean=1)
+_UNCHANGED = AugmentConfig(stretch=0, bend=0, drop=0, merge=0, edges=0, clean=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ def seen(
     """A part of a clip, of `frames` frames, through a camera; None where the picture would be a
     single point."""
     xyz = _part(source.xyz, frames, rng)
-    augment = AugmentConfig() if config.augment else _UNCHANGED
+    augment = AugmentConfig(bend=config.bend) if config.augment else _UNCHANGED
     joints = augment_rig(xyz, source.skeleton, rng, augment, cap)
     view = random_view(joints.xyz, np.array(source.up), rng, ViewConfig())
     tracks = spoil(view.xy, joints, rng, augment)

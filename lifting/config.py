@@ -111,6 +111,9 @@ class LiftFitConfig:
     in the camera's axes, the whole clip together."""
     augment: bool = True
     """Change rigs and spoil tracks."""
+    bend: float = 0.5
+    """Share of clips in which some joints bend as they do in no clip, if rigs are changed at
+    all."""
 
     def __post_init__(self) -> None:
         if self.steps is not None:
@@ -121,7 +124,7 @@ class LiftFitConfig:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name}: expected above 0, found {value}")
-        for name in ("short", "generated", "procrustes", "average"):
+        for name in ("short", "generated", "procrustes", "average", "bend"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected 0 to 1, found {getattr(self, name)}")
 

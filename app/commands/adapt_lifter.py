@@ -103,6 +103,7 @@ class Command:
                 generated=self.generated,
                 tokens=self.tokens,
                 weight_decay=0.0,
+                bend=0.0,
                 average=0.98,
                 seed=self.seed,
             )
