@@ -1,0 +1,46 @@
+"""The queue of trainings on few photos: folds keep what is held out closed; one cell end to end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import data
+from benchmarks.few_photos import FOLDS, fold_of, rows_of
+
+
+def test_folds_score_training_photos_in_turn_and_nothing_else(banana: Path) -> None:
+    scene = data.load_scene(banana, 4)
+    outside = {view.name for view in scene.test}
+    scored: list[str] = []
+    for fold in range(FOLDS):
+        part = fold_of(scene, 6, fold)
+        assert part is not None and len(part.train) == 6
+        names = {view.name for view in part.train}
+        held_out = [view.name for view in part.test]
+        assert names.isdisjoint(held_out) and outside.isdisjoint([*names, *held_out])
+        scored += held_out
+    assert sorted(scored) == sorted(view.name for view in scene.train)
+    assert fold_of(scene, 12, 0) is None
+
+
+def test_gains_are_those_of_the_same_folds(tmp_path: Path) -> None:
+    scores = {(0.0, 0): 20.0, (0.0, 1): 24.0, (0.01, 0): 21.0, (0.01, 1): 24.5, (0.01, 2): 9.0}
+    for (price, fold), psnr in scores.items():
+        cell = {"scene": "fox", "photos": 6, "price": price, "fold": fold, "psnr": psnr}
+        (tmp_path / f"{price}-{fold}.json").write_text(json.dumps(cell))
+    assert rows_of(tmp_path) == [
+        ["fox", "6", "0", "22.00", "+0.00", "+0.00 +0.00"],
+        ["fox", "6", "0.01", "18.17", "+0.75", "+1.00 +0.50"],
+    ]
+
+
+def test_a_cell_that_stands_is_skipped(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "benchmarks.few_photos", "--only", "synth_room", "--quick"]
+    words += ["--photos", "6", "--folder", str(tmp_path)]
+    first, second = (
+        subprocess.run(words, capture_output=True, text=True, check=True).stdout for _ in range(2)
+    )
+    assert "synth_room-6-price0-fold0" in first and "synth_room-6-price0-fold0" not in second
