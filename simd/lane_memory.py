@@ -10,7 +10,8 @@ from numba import njit
 from numba.core import cgutils, types
 from numba.extending import overload
 
-from simd.lanes import COUNT, FLOAT, VECTOR, below, intrinsic, lanes, shuffle
+from simd.lane_parts import load_first, store_first
+from simd.lanes import COUNT, FLOAT, VECTOR, intrinsic, lanes, shuffle
 
 _CACHE_LINE = 64
 _HALF = ir.HalfType()
@@ -85,23 +86,24 @@ def _load_overload(array, place):
     return lambda array, place: _load(array, place)
 
 
-def _masked(builder: Any, name: str, arguments: list[Any], result: Any) -> Any:
-    kind = ir.FunctionType(result, [argument.type for argument in arguments])
-    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.{name}.v16f32.p0")
-    return builder.call(function, arguments)
-
-
-_ALIGNED = ir.Constant(ir.IntType(32), 4)
+def _whole(builder: Any, count: Any) -> Any:
+    """Whether a part is all lanes, as it nearly always is."""
+    return builder.icmp_signed(">=", count, ir.Constant(count.type, COUNT))
 
 
 @intrinsic
 def _load_part(typing, array, place, count):
     def code(context, builder, signature, given):
         address = address_of(context, builder, array, given[0], given[1], COUNT)
-        zeros = ir.Constant(VECTOR, [0.0] * COUNT)
-        return _masked(
-            builder, "load", [address, _ALIGNED, below(builder, given[2]), zeros], VECTOR
-        )
+        with builder.if_else(_whole(builder, given[2]), likely=True) as (then, otherwise):
+            with then:
+                whole, from_whole = builder.load(address, align=4), builder.block
+            with otherwise:
+                part, from_part = load_first(builder, address, given[2]), builder.block
+        found = builder.phi(VECTOR)
+        found.add_incoming(whole, from_whole)
+        found.add_incoming(part, from_part)
+        return found
 
     return lanes(array, types.intp, types.int64), code
 
@@ -115,8 +117,11 @@ def _load_part_overload(array, place, count):
 def _store_part(typing, array, place, count, value):
     def code(context, builder, signature, given):
         address = address_of(context, builder, array, given[0], given[1], COUNT)
-        arguments = [given[3], address, _ALIGNED, below(builder, given[2])]
-        _masked(builder, "store", arguments, ir.VoidType())
+        with builder.if_else(_whole(builder, given[2]), likely=True) as (then, otherwise):
+            with then:
+                builder.store(given[3], address, align=4)
+            with otherwise:
+                store_first(builder, address, given[2], given[3])
         return context.get_dummy_value()
 
     return types.none(array, types.intp, types.int64, lanes), code

@@ -9,12 +9,15 @@ moments: seen from farther away the picture stays as it was, whatever the kernel
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float32
+from numba import njit, prange
 
 from data.geometry import rotation_from_quat
+from simd.threads import guarded
 from splatting.kernels import ALPHA_CUT
 from splatting.splats import PARAMETERS, Splats, concatenate
 
@@ -41,14 +44,21 @@ class ScreenStatistics:
     def add(self, visible: np.ndarray, screen: np.ndarray, width: int, height: int) -> None:
         """Account for one view's `screen (v, 4)` gradients; half image sizes make resolutions
         comparable."""
-        pull = np.hypot(screen[:, 2] * (0.5 * width), screen[:, 3] * (0.5 * height))
-        self.pull[visible] += pull
-        self.views[visible] += 1.0
+        _add_view(visible, screen, 0.5 * width, 0.5 * height, self.pull, self.views)
 
     @property
     def mean_pull(self) -> Float32[np.ndarray, "n"]:
         """Average over the views that drew the splat."""
         return self.pull / np.maximum(self.views, 1.0)
+
+
+@guarded
+@njit(parallel=True, error_model="numpy", nogil=True, cache=True)
+def _add_view(visible, screen, half_width, half_height, pull, views):
+    for j in prange(len(visible)):
+        x, y = screen[j, 2] * half_width, screen[j, 3] * half_height
+        pull[visible[j]] += math.sqrt(x * x + y * y)
+        views[visible[j]] += 1.0
 
 
 def new_moments(splats: Splats) -> Moments:

@@ -14,6 +14,7 @@ from simd.cache import compile_lock
 from splatting import sparsity
 from splatting.cpu import adam, pipeline, tiles
 from splatting.cpu.ssim import SsimWorkspace, l1_dssim
+from splatting.densification import ScreenStatistics
 from splatting.kernels import Kernel
 from splatting.splats import PARAMETERS, Splats
 
@@ -71,6 +72,7 @@ def warm_up(kernel: Kernel, training: bool = True) -> float:
             l1_dssim(frame.rgb, np.zeros_like(frame.rgb), 0.2, d_rgb, SsimWorkspace())
             gradients = pipeline.backward(work, frame, d_rgb)
             sparsity.add_slopes(frame, 0.0, 1.0, gradients)
+            ScreenStatistics.empty(len(few)).add(gradients.visible, gradients.screen, _SIDE, _SIDE)
             same = (few.means,) * len(PARAMETERS)
             slopes = (gradients.means,) * len(same)
             rates = np.zeros(len(same), np.float32)

@@ -51,24 +51,22 @@ def adam(parameters, first, second, gradients, visible, rates, bias1, bias2):
     root = f32(1.0 / np.sqrt(bias2))
     total = len(visible)
     for chunk in prange((total + CHUNK - 1) // CHUNK):
-        last = min((chunk + 1) * CHUNK, total)
-        row = chunk * CHUNK
-        while row < last:
-            end = row + 1
-            while end < last and visible[end] == visible[end - 1] + 1:
-                end += 1
-            for a in range(len(parameters)):
-                width, g_width = parameters[a].shape[1], gradients[a].shape[1]
-                p, g = parameters[a].reshape(-1), gradients[a].reshape(-1)
-                m, v = first[a].reshape(-1), second[a].reshape(-1)
-                step = rates[a] / f32(bias1)
+        begin, last = chunk * CHUNK, min((chunk + 1) * CHUNK, total)
+        # parameter by parameter, not run by run: to flatten an array takes as long as a short run
+        for a in range(len(parameters)):
+            width, g_width = parameters[a].shape[1], gradients[a].shape[1]
+            p, g = parameters[a].reshape(-1), gradients[a].reshape(-1)
+            m, v = first[a].reshape(-1), second[a].reshape(-1)
+            step = rates[a] / f32(bias1)
+            row = begin
+            while row < last:
+                end = row + 1
                 if g_width == width:
-                    count, at = (end - row) * width, visible[row] * width
-                    _move(p, m, v, g, at, row * g_width, count, step, root)
-                else:
-                    for j in range(row, end):
-                        _move(p, m, v, g, visible[j] * width, j * g_width, g_width, step, root)
-            row = end
+                    while end < last and visible[end] == visible[end - 1] + 1:
+                        end += 1
+                at, count = visible[row] * width, (end - row) * g_width
+                _move(p, m, v, g, at, row * g_width, count, step, root)
+                row = end
 
 
 def bias(step: int) -> tuple[float, float]:

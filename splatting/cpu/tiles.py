@@ -43,26 +43,26 @@ def depth_order(depths, visible, order, keys, scratch_order, scratch_keys):
         order[j] = j
         keys[j] = bits[visible[j]]
     histogram = np.empty(_DIGITS, np.int64)
+    from_keys, from_order, to_keys, to_order = keys, order, scratch_keys, scratch_order
     for step in range(3):
         shift = np.uint32(step * _DIGIT_BITS)
         histogram[:] = 0
         for j in range(count):
-            histogram[(keys[j] >> shift) & np.uint32(_DIGITS - 1)] += 1
+            histogram[(from_keys[j] >> shift) & np.uint32(_DIGITS - 1)] += 1
         total = 0
         for digit in range(_DIGITS):
             here = histogram[digit]
             histogram[digit] = total
             total += here
         for j in range(count):
-            digit = (keys[j] >> shift) & np.uint32(_DIGITS - 1)
+            digit = (from_keys[j] >> shift) & np.uint32(_DIGITS - 1)
             place = histogram[digit]
             histogram[digit] = place + 1
-            scratch_keys[place] = keys[j]
-            scratch_order[place] = order[j]
-        # an odd number of passes: copied back, so that callers keep their buffers
-        for j in range(count):
-            keys[j] = scratch_keys[j]
-            order[j] = scratch_order[j]
+            to_keys[place] = from_keys[j]
+            to_order[place] = from_order[j]
+        from_keys, from_order, to_keys, to_order = to_keys, to_order, from_keys, from_order
+    # an odd number of passes ends in the scratch
+    order[:] = from_order
 
 
 @njit(nogil=True, cache=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numba import njit
+from numba import njit, types
 
 from simd import lane_functions as functions
 from simd import lane_memory as memory
+from simd import lane_parts as parts
 from simd import lanes
 
 f32 = np.float32
@@ -61,6 +62,48 @@ def test_halves_are_loaded_whole() -> None:
     widened(halves.view(np.uint16), out)
     np.testing.assert_array_equal(out, halves[2:18].astype(f32))
     np.testing.assert_array_equal(memory.load(halves.view(np.uint16), 2), out)
+
+
+@pytest.mark.parametrize("count", [-1, 0, 1, 2, 5, 8, 11, 15, 16, 40])
+def test_parts_of_any_count(numbers, count: int) -> None:
+    @njit
+    def doubled(array, count, out):
+        memory.store_part(out, 3, count, memory.load_part(array, 5, count) * f32(2))
+
+    out, plain = np.full(24, f32(7)), np.full(24, f32(7))
+    doubled(numbers, count, out)
+    memory.store_part(plain, 3, count, memory.load_part(numbers, 5, count) * f32(2))
+    np.testing.assert_array_equal(out, plain)
+
+
+@pytest.mark.parametrize("how", ["masked", "in_pieces"])
+def test_parts_with_masks_and_without(numbers, how: str) -> None:
+    load_first, store_first = getattr(parts, f"load_{how}"), getattr(parts, f"store_{how}")
+
+    @lanes.intrinsic
+    def moved(typing, source, target, count):
+        def code(context, builder, signature, given):
+            zero = given[2].type(0)
+            begin, end = (
+                memory.address_of(context, builder, kind, array, zero, lanes.COUNT)
+                for kind, array in zip(signature.args[:2], given[:2], strict=True)
+            )
+            found = load_first(builder, begin, given[2])
+            store_first(builder, end, given[2], found)
+            return found
+
+        return lanes.lanes(source, target, types.int64), code
+
+    @njit
+    def copied(source, target, whole, count):
+        memory.store(whole, 0, moved(source, target, count))
+
+    for count in range(16):
+        target, whole = np.full(16, f32(7)), np.empty(16, f32)
+        copied(numbers, target, whole, np.int64(count))
+        np.testing.assert_array_equal(target[:count], numbers[:count])
+        assert (target[count:] == 7).all()
+        np.testing.assert_array_equal(whole, np.where(np.arange(16) < count, numbers[:16], 0))
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 12, 16])

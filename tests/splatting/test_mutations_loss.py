@@ -8,7 +8,8 @@ import types
 
 import numpy as np
 
-from splatting.cpu import ssim
+from simd.lane_functions import only_first
+from splatting.cpu import blur, ssim
 
 SLOPES = {"by_mean", "by_square", "by_product", "similar", "slope", "by_l1", "by_ssim"}
 
@@ -39,10 +40,22 @@ def plain_module(target: int | None) -> tuple[types.ModuleType, int, str]:
                         )
                         node.value = replaced(node.value, term, zeroed)
                     count += 1
-    plain = types.ModuleType("plain_ssim")
-    exec(compile(ast.fix_missing_locations(tree), "plain_ssim", "exec"), plain.__dict__)
-    plain.__dict__["prange"] = range
+    plain = executed(tree, "plain_ssim")
+    window = ast.parse(inspect.getsource(blur))
+    for function in ast.walk(window):
+        if isinstance(function, ast.FunctionDef):
+            function.decorator_list = []
+    made = executed(window, "plain_blur")
+    for name in ("along_x", "along_y", "moments_along_y", "padded"):
+        plain.__dict__[name] = made.__dict__[name]
+    plain.__dict__.update(prange=range, only_first=only_first.py_func)
     return plain, count, hit
+
+
+def executed(tree: ast.Module, name: str) -> types.ModuleType:
+    module = types.ModuleType(name)
+    exec(compile(ast.fix_missing_locations(tree), name, "exec"), module.__dict__)
+    return module
 
 
 def replaced(value: ast.expr, old: ast.expr, new: ast.expr) -> ast.expr:

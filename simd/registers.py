@@ -1,0 +1,9 @@
+"""How many vectors of sixteen numbers this machine's registers hold."""
+
+from __future__ import annotations
+
+from llvmlite import binding
+
+ROOMY = bool(binding.get_host_cpu_features().get("avx512f"))
+"""Whether they hold 32, as AVX-512 does; AVX2 and NEON hold 8, so that a loop with more of them
+keeps most in memory."""
