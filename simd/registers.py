@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from llvmlite import binding
 
-ROOMY = bool(binding.get_host_cpu_features().get("avx512f"))
+
+def _has(feature: str) -> bool:
+    try:
+        return bool(binding.get_host_cpu_features().get(feature))
+    except RuntimeError:  # not every system tells LLVM
+        return False
+
+
+ROOMY = _has("avx512f")
 """Whether they hold 32, as AVX-512 does; AVX2 and NEON hold 8, so that a loop with more of them
 keeps most in memory."""
