@@ -1,4 +1,5 @@
-"""The queue of trainings on few photos: folds keep what is held out closed; one cell end to end."""
+"""The queue of options on folds of the training photos: what is held out stays closed; one cell
+end to end."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import sys
 from pathlib import Path
 
 import data
-from benchmarks.few_photos import FOLDS, fold_of, rows_of
+from benchmarks.folds import FOLDS, fold_of, rows_of
 
 
 def test_folds_score_training_photos_in_turn_and_nothing_else(banana: Path) -> None:
@@ -22,25 +23,30 @@ def test_folds_score_training_photos_in_turn_and_nothing_else(banana: Path) -> N
         held_out = [view.name for view in part.test]
         assert names.isdisjoint(held_out) and outside.isdisjoint([*names, *held_out])
         scored += held_out
+        whole = fold_of(scene, 0, fold)
+        assert whole is not None
+        assert len(whole.train) + len(whole.test) == len(scene.train)
     assert sorted(scored) == sorted(view.name for view in scene.train)
     assert fold_of(scene, 12, 0) is None
 
 
 def test_gains_are_those_of_the_same_folds(tmp_path: Path) -> None:
-    scores = {(0.0, 0): 20.0, (0.0, 1): 24.0, (0.01, 0): 21.0, (0.01, 1): 24.5, (0.01, 2): 9.0}
-    for (price, fold), psnr in scores.items():
-        cell = {"scene": "fox", "photos": 6, "price": price, "fold": fold, "psnr": psnr}
-        (tmp_path / f"{price}-{fold}.json").write_text(json.dumps(cell))
+    scores = {("default", 0): 20.0, ("default", 1): 24.0}
+    scores |= {("no-price", 0): 21.0, ("no-price", 1): 24.5, ("no-price", 2): 9.0}
+    for (option, fold), psnr in scores.items():
+        cell = {"scene": "fox", "photos": 0, "option": option, "fold": fold, "psnr": psnr}
+        (tmp_path / f"{option}-{fold}.json").write_text(json.dumps(cell))
     assert rows_of(tmp_path) == [
-        ["fox", "6", "0", "22.00", "+0.00", "+0.00 +0.00"],
-        ["fox", "6", "0.01", "18.17", "+0.75", "+1.00 +0.50"],
+        ["fox", "all", "default", "22.00", "+0.00", "+0.00 +0.00"],
+        ["fox", "all", "no-price", "18.17", "+0.75", "+1.00 +0.50"],
     ]
 
 
 def test_a_cell_that_stands_is_skipped(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "benchmarks.few_photos", "--only", "synth_room", "--quick"]
+    words = [sys.executable, "-m", "benchmarks.folds", "--only", "synth_room", "--quick"]
     words += ["--photos", "6", "--folder", str(tmp_path)]
     first, second = (
         subprocess.run(words, capture_output=True, text=True, check=True).stdout for _ in range(2)
     )
-    assert "synth_room-6-price0-fold0" in first and "synth_room-6-price0-fold0" not in second
+    name = "synth_room-6-default-fold0"
+    assert f"{name}: " in first and name not in second
