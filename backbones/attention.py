@@ -46,7 +46,7 @@ def softmax_attention(
     """softmax(q k^T / sqrt(d) + bias) v through torch's fused kernels; zeros for a query that may
     look nowhere."""
     if allowed is None:
-        return functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        return biased_attention(q, k, v, bias)
     # a row of -inf has no softmax, nor a gradient: such a row looks everywhere, and is dropped
     somewhere = allowed.any(-1, keepdim=True)
     mask = allowed | ~somewhere
@@ -54,6 +54,24 @@ def softmax_attention(
         mask = bias.masked_fill(~mask, float("-inf"))
     mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     return mixed.masked_fill(~somewhere, 0.0)
+
+
+def biased_attention(
+    q: Float[Tensor, "b h n d"],
+    k: Float[Tensor, "b h n d"],
+    v: Float[Tensor, "b h n d"],
+    bias: Float[Tensor, "c h n n"] | None,
+) -> Float[Tensor, "b h n d"]:
+    """softmax(q k^T / sqrt(d) + bias) v where every query may look somewhere.
+
+    A bias of fewer rows serves b/c rows of the batch each, in turn. torch's kernels have no
+    gradient for a bias: with one they fall back to steps that look for empty rows on the way.
+    """
+    if bias is None:
+        return functional.scaled_dot_product_attention(q, k, v)
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+    scores = scores.unflatten(0, (len(bias), -1)) + bias[:, None]
+    return scores.softmax(-1).flatten(0, 1) @ v
 
 
 class Attention(nn.Module):

@@ -244,11 +244,11 @@ def _along(
     """A block with the same masks for all rows of a clip. A bias holds its mask as minus infinity;
     every row of it allows something."""
     assert isinstance(block, Block)
+    if bias is not None:
+        return block(tokens, None, None, bias)
     repeats = len(tokens) // len(mask)
-    if bias is None:
-        keys, mask = (m.repeat_interleave(repeats, dim=0) for m in (keys, mask))
-        return block(tokens, keys, mask)
-    return block(tokens, None, None, bias.repeat_interleave(repeats, dim=0))
+    keys, mask = (m.repeat_interleave(repeats, dim=0) for m in (keys, mask))
+    return block(tokens, keys, mask)
 
 
 def _rotation(numbers: Float[Tensor, "*n 6"]) -> Float[Tensor, "*n 3 3"]:

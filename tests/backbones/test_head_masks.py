@@ -55,3 +55,23 @@ def test_polynomial_attention_takes_masks_of_heads_and_no_bias() -> None:
     assert not torch.equal(attention(tokens, None, mask), attention(tokens, None, other))
     with pytest.raises(ValueError, match="attention_bias"):
         attention(tokens, None, None, torch.zeros(1, 2, 4, 4))
+
+
+def test_a_bias_of_few_rows_serves_the_batch_in_turn() -> None:
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(6, 2, 5, 4, dtype=torch.float64, requires_grad=True) for _ in range(3))
+    bias = torch.randn(2, 2, 5, 5, dtype=torch.float64)
+    bias[..., 3] = float("-inf")
+    bias.requires_grad_()
+    found = softmax_attention(q, k, v, bias=bias)
+    wanted = softmax_attention(
+        q, k, v, torch.isfinite(bias).repeat_interleave(3, 0), bias.repeat_interleave(3, 0)
+    )
+    torch.testing.assert_close(found, wanted)
+    given = (q, k, v, bias)
+    for a, b in zip(
+        torch.autograd.grad(found.square().sum(), given),
+        torch.autograd.grad(wanted.square().sum(), given),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b)
