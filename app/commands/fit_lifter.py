@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from lifting.clips import RigClips
     from lifting.fitting import FitState
+    from lifting.lifter_files import SavedLifter
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Command:
     """Leave out the rigs, and of the others the clips, that the published table is measured on."""
     permissive: bool = False
     """Learn only from rigs whose licence asks for no share-alike."""
+    start_from: Path | None = None
+    """Begin with the weights of this lifter, which also says what is built."""
     device: str = "cpu"
     """Where to train: cpu, or cuda."""
     threads: int | None = None
@@ -76,12 +79,14 @@ class Command:
             )
         console = Console(highlight=False, markup=False, soft_wrap=True)
         train, selection = self._rigs()
+        start = self._start()
+        model = start.model if start else new_lifter(self.lifter, self.fit.seed)
         about: dict[str, Any] = {"rigs": [rig.name for rig in train]}
-        about |= {"lifter": asdict(self.lifter)}
+        about |= {"lifter": asdict(model.config)}
         console.print(
             f"{len(train)} rigs with {sum(len(r.clips) for r in train)} clips, and generated ones"
         )
-        state = initial_state(new_lifter(self.lifter, self.fit.seed), self.fit)
+        state = initial_state(model, self.fit)
         count = sum(value.numel() for value in state.model.parameters())
         console.print(f"{count:,} parameters")
         if self.resume:
@@ -99,8 +104,7 @@ class Command:
                     f"stopped at step {state.step}; the same command with --resume goes on"
                 )
                 return stop.code
-        licences = sorted({rig.licence for rig in train if rig.licence})
-        written = {"rigs": about["rigs"], "licences": licences, "protocol": self.protocol}
+        written = learnt_from(train, start) | {"protocol": self.protocol}
         written |= {"steps": state.step, "seconds": round(state.seconds), "fit": asdict(self.fit)}
         if selection:
             written["selection"] = self._score(state, selection, console)
@@ -108,6 +112,20 @@ class Command:
         state_path.unlink(missing_ok=True)
         console.print(f"wrote {self.out}: {self.out.stat().st_size / 1e6:.2f} MB")
         return 0
+
+    def _start(self) -> SavedLifter | None:
+        """The lifter to begin with."""
+        from lifting.lifter_files import load_lifter
+
+        if self.start_from is None:
+            return None
+        found = load_lifter(self.start_from)
+        if self.lifter not in (LifterConfig(), found.model.config):
+            raise UserError(
+                f"--start-from: expected no other --lifter options beside it, since"
+                f" {self.start_from} says what is built; leave them out"
+            )
+        return found
 
     def _check_device(self) -> None:
         import torch
@@ -191,3 +209,15 @@ class Command:
             f" {kept['sa_mpjpe']:.2f} %"
         )
         return kept
+
+
+def learnt_from(rigs: list[RigClips], start: SavedLifter | None) -> dict[str, Any]:
+    """What stands in a file of weights about their data: rigs, licences, also those of the lifter
+    that they began with."""
+    before = start.about if start else {}
+    licences = {rig.licence for rig in rigs if rig.licence} | set(before.get("licences", []))
+    names = {rig.name for rig in rigs} | set(before.get("rigs", []))
+    found: dict[str, Any] = {"rigs": sorted(names), "licences": sorted(licences)}
+    if start:
+        found["began_with"] = {name: before.get(name) for name in ("steps", "seconds", "rigs")}
+    return found

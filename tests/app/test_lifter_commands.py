@@ -52,6 +52,25 @@ def test_a_lifter_is_trained_and_read_back(motions, tmp_path, capsys) -> None:
     assert "expected a new file" in capsys.readouterr().err
 
 
+def test_a_training_begins_with_another_lifter(motions, tmp_path, capsys) -> None:
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    assert main(["fit", "lifter", str(motions), "-o", str(first), "--fit.steps", "2", *TINY]) == 0
+    more = tmp_path / "more"
+    assert main(["make-motions", str(more), "--rigs", "4", "--clips", "1", "--frames", "20"]) == 0
+    words = ["fit", "lifter", str(more), "-o", str(second), "--start-from", str(first)]
+    words += ["--fit.steps", "1", "--fit.tokens", "300", "--fit.frames", "4", "--threads", "1"]
+    capsys.readouterr()
+    assert main([*words, "--lifter.window", "3"]) == 2
+    assert "leave them out" in capsys.readouterr().err
+    assert main([*words, "--fit.rate", "1e-9"]) == 0
+    before, after = load_lifter(first), load_lifter(second)
+    assert after.model.config == before.model.config
+    for a, b in zip(before.model.parameters(), after.model.parameters(), strict=True):
+        assert (a - b).abs().max() < 1e-6
+    assert set(before.about["rigs"]) < set(after.about["rigs"])
+    assert after.about["began_with"]["steps"] == 2
+
+
 def test_a_lifter_is_adapted_and_used(motions, tmp_path, capsys) -> None:
     base, adapter = tmp_path / "l.safetensors", tmp_path / "mine.safetensors"
     assert main(["fit", "lifter", str(motions), "-o", str(base), "--fit.steps", "1", *TINY]) == 0
