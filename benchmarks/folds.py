@@ -32,6 +32,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "no-price": {"sparsity_weight": 0.0},
     "price-0.003": {"sparsity_weight": 0.003},
     "sparse-depth": {"depth_weight": 1.0},
+    "sparse-depth-0.2": {"depth_weight": 0.2},
     "antialiased": {"antialiased": True},
 }
 """Fields of the configuration that each option changes."""

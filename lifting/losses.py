@@ -16,6 +16,9 @@ from lifting.model import LiftOutputs
 INSIDE = 0.68
 """Share of joints that a predicted radius is to hold."""
 
+_LEAST_SCALE = 0.1
+"""Of a clip whose depths came out the wrong way round: the radius has nothing to learn from it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Truth:
@@ -51,7 +54,9 @@ def loss(
         "reprojection": _mean(_length(found.rays - truth.rays), mask),
         "bones": bone_error(found.xyz, truth, scale, size),
         "gravity": 1 - (found.up * truth.up).sum(-1).mean(),
-        "uncertainty": _pinball(framewise / scale[:, None, None], found.radius, mask),
+        "uncertainty": _pinball(
+            framewise / scale.clamp(min=_LEAST_SCALE)[:, None, None], found.radius, mask
+        ),
     }
     if wrong.shape[1] > 1:
         pairs = mask[:, 1:] * mask[:, :-1]

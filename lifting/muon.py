@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 _STEPS = 5
@@ -36,24 +37,33 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Any = None) -> None:
         """One update, with Nesterov's momentum."""
         for group in self.param_groups:
+            alike: dict[torch.Size, list[Tensor]] = {}
             for value in group["params"]:
-                if value.grad is None:
-                    continue
-                state = self.state[value]
-                momentum = state.setdefault("momentum", torch.zeros_like(value))
-                momentum.lerp_(value.grad, 1 - group["momentum"])
-                update = orthogonal(value.grad.lerp(momentum, group["momentum"]))
-                value.mul_(1 - group["lr"] * group["weight_decay"])
-                value.add_(update, alpha=-group["lr"] * _AS_ADAM * max(value.shape) ** 0.5)
+                if value.grad is not None:
+                    alike.setdefault(value.shape, []).append(value)
+            for values in alike.values():
+                self._move(values, group)
+
+    def _move(self, values: list[Tensor], group: dict[str, Any]) -> None:
+        """Matrices of one shape at once: one by one they are too small for two threads."""
+        sought = []
+        for value in values:
+            assert value.grad is not None
+            momentum = self.state[value].setdefault("momentum", torch.zeros_like(value))
+            momentum.lerp_(value.grad, 1 - group["momentum"])
+            sought.append(value.grad.lerp(momentum, group["momentum"]))
+        for value, update in zip(values, orthogonal(torch.stack(sought)), strict=True):
+            value.mul_(1 - group["lr"] * group["weight_decay"])
+            value.add_(update, alpha=-group["lr"] * _AS_ADAM * max(value.shape) ** 0.5)
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
-    """`matrix` with all its singular values near 1, by an odd polynomial applied a few times."""
+def orthogonal(matrices: Float[Tensor, "*n i j"]) -> Float[Tensor, "*n i j"]:
+    """Each with all its singular values near 1, by an odd polynomial applied a few times."""
     a, b, c = _COEFFICIENTS
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix
-    x = x / (x.norm() + 1e-12)
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = matrices.mT if tall else matrices
+    x = x / (torch.linalg.matrix_norm(x, keepdim=True) + 1e-12)
     for _ in range(_STEPS):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.T if tall else x
+    return x.mT if tall else x
