@@ -61,7 +61,7 @@ class RunConfig:
     invert_masks: bool = False
     undistorted: bool = False
     alpha: Literal["transparent", "mask"] = "transparent"
-    depth_weight: float = 0.0
+    depth_weight: float = 0.0  # what runs had that do not say it
     passes: float = 250.0
     init: str | None = None
     """Absolute path of the run or file that the splats started from."""

@@ -1,12 +1,12 @@
-"""Options against the defaults on folds of the training photos: a resumable queue.
+"""Options of training against each other on folds of the training photos: a resumable queue.
 
     python -m benchmarks.folds [--scenes FOLDER] [--only SCENE ...] [--options NAME ...]
                                [--photos N ...] [--folds N] [--table]
 
 What defaults may be chosen by: the photos that `darb3d train` holds out stay closed. Of the others
-a quarter is scored, in turn (four folds), and the rest, or N of it, evenly spaced, is trained on for
-one minute of CPU time; few photos end after 250 rounds, as they do for a user. One JSON a cell in
-`benchmarks/results/folds/`; a cell that stands is skipped.
+a quarter is scored, in turn (four folds), and the rest, or N of it, evenly spaced, is trained on
+for one minute of CPU time; few photos end after 250 rounds, as they do for a user. One JSON a cell
+in `benchmarks/results/folds/`; a cell that stands is skipped.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ from benchmarks.machine import RESULTS, facts, parser, print_table, write_json
 from benchmarks.quality import measure
 from splatting.config import TrainConfig
 
+PLAIN = "no-depth"
+"""What options are held against: all was the default when they were measured."""
 OPTIONS: dict[str, dict[str, Any]] = {
-    "default": {},
+    PLAIN: {},
     "no-price": {"sparsity_weight": 0.0},
     "price-0.003": {"sparsity_weight": 0.003},
     "sparse-depth": {"depth_weight": 1.0},
@@ -74,8 +76,8 @@ def fold_of(scene: data.Scene, photos: int, fold: int) -> data.Scene | None:
 
 
 def rows_of(folder: Path) -> list[list[str]]:
-    """A row for each scene, number of photos and option: means over folds, and differences to the
-    default over the folds that both have."""
+    """A row for each scene, number of photos and option: means over folds, and differences to
+    `PLAIN` over the folds that both have."""
     found = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     places = sorted({(cell["scene"], cell["photos"]) for cell in found})
     rows = []
@@ -85,8 +87,8 @@ def rows_of(folder: Path) -> list[list[str]]:
             if (cell["scene"], cell["photos"]) == (scene, photos):
                 scores.setdefault(cell["option"], {})[cell["fold"]] = cell["psnr"]
         for option, of_folds in sorted(scores.items()):
-            default = scores.get("default", {})
-            gains = [of_folds[fold] - default[fold] for fold in sorted(of_folds.keys() & default)]
+            plain = scores.get(PLAIN, {})
+            gains = [of_folds[fold] - plain[fold] for fold in sorted(of_folds.keys() & plain)]
             rows.append(
                 [
                     scene,
@@ -129,12 +131,12 @@ def main() -> None:
             fold = fold_of(scene, cell.photos, cell.fold)
             if fold is None:
                 continue
-            config = TrainConfig(**OPTIONS[cell.option], **length)
+            config = TrainConfig(**{"depth_weight": 0.0} | OPTIONS[cell.option], **length)
             result = measure(fold, config, None, cpu_time=True)
             head = {"benchmark": "folds", "machine": {**machine, "load": os.getloadavg()[0]}}
             write_json(place, head | vars(cell) | result)
             print(f"{number + 1}/{len(cells)} {cell.name}: {result['psnr']:.2f} dB", flush=True)
-    header = ["scene", "photos", "option", "PSNR", "against default", "of each fold"]
+    header = ["scene", "photos", "option", "PSNR", f"against {PLAIN}", "of each fold"]
     print_table(header, rows_of(given.folder))
 
 

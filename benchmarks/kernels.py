@@ -44,15 +44,15 @@ BYTES_A_SPLAT = 59 * 4 * 3
 
 def rule(name: str, kernel: str, seed: int, scale: float) -> TrainConfig:
     """The configuration of a cell; `scale` shortens it for `--quick`."""
+    # of the colours alone, as all cells that stand
+    shared: dict[str, Any] = {"kernel": kernel, "seed": seed, "depth_weight": 0.0}
     if name == "time":
-        return TrainConfig(kernel=kernel, seed=seed, minutes=SECONDS * scale / 60, passes=0.0)
+        return TrainConfig(**shared, minutes=SECONDS * scale / 60, passes=0.0)
     steps = max(30, round(STEPS * scale))
     if name == "steps":
-        return TrainConfig(kernel=kernel, seed=seed, steps=steps)
+        return TrainConfig(**shared, steps=steps)
     # whatever pulls is split until the number is reached, so that no kernel stops short of it
-    return TrainConfig(
-        kernel=kernel, seed=seed, steps=steps, max_splats=SPLATS, growth=0.2, pull_threshold=0.0
-    )
+    return TrainConfig(**shared, steps=steps, max_splats=SPLATS, growth=0.2, pull_threshold=0.0)
 
 
 def measure(scene: data.Scene, config: TrainConfig, with_curve: bool) -> dict[str, Any]:

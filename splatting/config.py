@@ -68,9 +68,9 @@ class TrainConfig:
     sparsity_weight: float = 0.01
     """Price of mean opacity and mean size in the loss (3DGS-MCMC), for either density control: on
     fox's inner split 0.4 dB after 11,000 steps."""
-    depth_weight: float = 0.0
+    depth_weight: float = 1.0
     """Price of the distance to the sparse points that a photo observes, relative to their depth;
-    falls a hundredfold."""
+    falls a hundredfold. On folds of the training photos it gives 0.3 to 1 dB on three scenes."""
     antialiased: bool = False
     """Splats keep their paint when they are smaller than a pixel (Mip-Splatting)."""
     exposure: bool = False

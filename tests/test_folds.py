@@ -31,13 +31,13 @@ def test_folds_score_training_photos_in_turn_and_nothing_else(banana: Path) -> N
 
 
 def test_gains_are_those_of_the_same_folds(tmp_path: Path) -> None:
-    scores = {("default", 0): 20.0, ("default", 1): 24.0}
+    scores = {("no-depth", 0): 20.0, ("no-depth", 1): 24.0}
     scores |= {("no-price", 0): 21.0, ("no-price", 1): 24.5, ("no-price", 2): 9.0}
     for (option, fold), psnr in scores.items():
         cell = {"scene": "fox", "photos": 0, "option": option, "fold": fold, "psnr": psnr}
         (tmp_path / f"{option}-{fold}.json").write_text(json.dumps(cell))
     assert rows_of(tmp_path) == [
-        ["fox", "all", "default", "22.00", "+0.00", "+0.00 +0.00"],
+        ["fox", "all", "no-depth", "22.00", "+0.00", "+0.00 +0.00"],
         ["fox", "all", "no-price", "18.17", "+0.75", "+1.00 +0.50"],
     ]
 
@@ -48,5 +48,5 @@ def test_a_cell_that_stands_is_skipped(tmp_path: Path) -> None:
     first, second = (
         subprocess.run(words, capture_output=True, text=True, check=True).stdout for _ in range(2)
     )
-    name = "synth_room-6-default-fold0"
+    name = "synth_room-6-no-depth-fold0"
     assert f"{name}: " in first and name not in second

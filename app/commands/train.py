@@ -67,8 +67,8 @@ class Command:
     """Keep the paint of splats smaller than a pixel, for views from afar (Mip-Splatting)."""
     exposure: bool = False
     """Fit exposure and white balance of each training photo; scores are of the plain render."""
-    depth_weight: float = 0.0
-    """Pull of COLMAP's sparse points on the depth; 1 helps where there are few photos."""
+    depth_weight: float = 1.0
+    """Pull of COLMAP's sparse points on the depth; 0 for none, where they are wrong."""
     init: Path | None = None
     """Start from the splats of this run or .ply instead of the sparse points."""
     undistorted: bool = False
