@@ -57,6 +57,7 @@ bench: install
 	$(BIN)/python -m benchmarks.pointcloud --quick
 	$(BIN)/python -m benchmarks.kernels --table
 	$(BIN)/python -m benchmarks.ablation --table
+	$(BIN)/python -m benchmarks.folds --table
 
 bench-full: install
 	$(BIN)/python -m benchmarks.kernels $(if $(SCENES),--fox '$(SCENES)/fox',--scene banana synth_room)

@@ -50,15 +50,20 @@ def save_model(
     config: BackboneConfig,
     kind: str = "encoder",
     details: Mapping[str, Any] | None = None,
+    half: bool = False,
 ) -> None:
-    """Write the weights of `model`; a crash in the middle leaves the previous file."""
+    """Write the weights of `model`; a crash in the middle leaves the previous file. `half` keeps
+    what was learnt as float16."""
     text = {
         "format": MODEL_FORMAT,
         "kind": kind,
         "backbone": json.dumps(asdict(config)),
         "details": json.dumps(dict(details or {})),
     }
-    write_tensors(path, model.state_dict(), text)
+    weights = model.state_dict()
+    if half:
+        weights |= {name: value.detach().half() for name, value in model.named_parameters()}
+    write_tensors(path, weights, text)
 
 
 def read_model(path: str | Path) -> SavedModel:

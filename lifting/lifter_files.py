@@ -25,11 +25,14 @@ class SavedLifter:
     about: dict[str, Any]
 
 
-def save_lifter(path: str | Path, model: Lifter, about: dict[str, Any]) -> None:
-    """Write a lifter; `about` is kept beside it."""
+def save_lifter(
+    path: str | Path, model: Lifter, about: dict[str, Any], half: bool = False
+) -> None:
+    """Write a lifter; `about` is kept beside it. `half` keeps weights as float16."""
     options = asdict(model.config)
     options.pop("backbone")
-    save_model(path, model, model.config.backbone, KIND, {"options": options, "about": about})
+    details = {"options": options, "about": about}
+    save_model(path, model, model.config.backbone, KIND, details, half)
 
 
 def load_lifter(path: str | Path) -> SavedLifter:

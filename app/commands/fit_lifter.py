@@ -50,6 +50,8 @@ class Command:
     """Processes that make clips ahead of their turn; worth it beside a GPU."""
     resume: bool = False
     """Go on with the unfinished training of this --out."""
+    half: bool = False
+    """Write weights in half precision."""
     save_every: float = 300.0
     """Seconds of training between two saves of everything that is needed to resume."""
     score_every: float = 900.0
@@ -108,7 +110,7 @@ class Command:
         written |= {"steps": state.step, "seconds": round(state.seconds), "fit": asdict(self.fit)}
         if selection:
             written["selection"] = self._score(state, selection, console)
-        save_lifter(self.out, state.averaged(), written)
+        save_lifter(self.out, state.averaged(), written, self.half)
         state_path.unlink(missing_ok=True)
         console.print(f"wrote {self.out}: {self.out.stat().st_size / 1e6:.2f} MB")
         return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import data
 from app.__main__ import main
@@ -50,6 +51,19 @@ def test_a_lifter_is_trained_and_read_back(motions, tmp_path, capsys) -> None:
     assert not out.with_suffix(".state.safetensors").exists()
     assert main(["fit", "lifter", str(motions), "-o", str(out), *TINY]) == 2
     assert "expected a new file" in capsys.readouterr().err
+
+
+def test_half_precision_takes_half_the_room(motions, tmp_path) -> None:
+    whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    for out, more in ((whole, []), (half, ["--half"])):
+        words = ["fit", "lifter", str(motions), "-o", str(out), "--fit.steps", "1", *TINY, *more]
+        assert main(words) == 0
+    assert half.stat().st_size < 0.7 * whole.stat().st_size
+    a, b = load_lifter(whole).model, load_lifter(half).model
+    assert torch.equal(a.fourier.frequencies, b.fourier.frequencies)
+    for one, other in zip(a.parameters(), b.parameters(), strict=True):
+        assert other.dtype == torch.float32
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-6)
 
 
 def test_a_training_begins_with_another_lifter(motions, tmp_path, capsys) -> None:
