@@ -3,8 +3,8 @@
     python -m benchmarks.carried_state pack STATE PACKED
     python -m benchmarks.carried_state unpack PACKED STATE
 
-Weights stay whole. Of Adam's moments the first is left out, which ten steps bring back, and the
-second keeps the upper half of its bits (bfloat16).
+Weights stay whole. Adam's first moments and Muon's momentum are left out, which ten or twenty steps
+bring back, and Adam's second moments keep the upper half of their bits (bfloat16).
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from backbones.training_state import FORMAT
 from data.array_files import read_arrays, write_arrays
 
 _FIRST, _SECOND, _SHORT = "exp_avg.", "exp_avg_sq.", "exp_avg_sq16."
+_MOMENTUM = "momentum."
 
 
 def pack(state: Path, out: Path) -> None:
     """Write the smaller file."""
     arrays, text = read_arrays(state, FORMAT)
-    kept = {name: array for name, array in arrays.items() if not name.startswith(_FIRST)}
+    short_lived = (_FIRST, _MOMENTUM)
+    kept = {name: array for name, array in arrays.items() if not name.startswith(short_lived)}
     short = {name: upper_bits(kept.pop(name)) for name in list(kept) if name.startswith(_SECOND)}
     kept |= {name.replace(_SECOND, _SHORT, 1): bits for name, bits in short.items()}
     write_arrays(out, kept, text)

@@ -8,8 +8,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from backbones.config import BackboneConfig
 from backbones.training_state import load_training, save_training
 from benchmarks.carried_state import pack, unpack, upper_bits, widened
+from lifting.config import LifterConfig, LiftFitConfig
+from lifting.fitting import fit as lift_fit
+from lifting.fitting import initial_state as lifting_state
+from lifting.fitting import new_lifter
 from pointcloud.classifier_files import new_model
 from pointcloud.config import FitConfig, GaussianConfig, GaussianNetConfig
 from pointcloud.fitting import fit, initial_state
@@ -41,3 +46,19 @@ def test_a_packed_state_goes_on(tmp_path: Path) -> None:
         assert torch.equal(one, other)
     fit(again, data, config)
     assert again.step == 6
+
+
+def test_a_lifter_under_muon_is_packed_too(tmp_path: Path) -> None:
+    backbone = BackboneConfig(width=16, depth=2, heads=2, head_dim=8)
+    small = LifterConfig(backbone, fourier=4)
+    config = LiftFitConfig(steps=2, tokens=300, frames=4, optimiser="muon")
+    state = lifting_state(new_lifter(small, 0), config)
+    lift_fit(state, [], LiftFitConfig(steps=1, tokens=300, frames=4, optimiser="muon"))
+    whole, packed, back = (tmp_path / name for name in ("whole", "packed", "back"))
+    save_training(whole, state, config, {"of": "a test"})
+    pack(whole, packed)
+    unpack(packed, back)
+    again = lifting_state(new_lifter(small, 1), config)
+    load_training(back, again, config, {"of": "a test"})
+    lift_fit(again, [], config)
+    assert again.step == 2
