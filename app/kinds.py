@@ -1,4 +1,4 @@
-"""What a path holds: splats, a cloud of points or a motion, by what is in the file."""
+"""What a path holds by what is in the file: splats, a cloud of points, a motion, 2D keypoints."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import zipfile
 from pathlib import Path
 from typing import Literal
 
-from data import clouds, motion_files
+from data import clouds, keypoints, motion_files
 from data.errors import UserError
 
-Kind = Literal["splats", "cloud", "motion"]
+Kind = Literal["splats", "cloud", "motion", "keypoints"]
 
 SPLATS = (".splat", ".spz", ".ksplat")
 _OF_SPLATS = re.compile(rb"property\s+\w+\s+(f_dc_0|packed_position|opacity)\s")
@@ -32,10 +32,7 @@ def kind_of(path: Path) -> Kind:
     if ending == ".npz":
         members = _members(path)
         if "xy.npy" in members and "xyz.npy" not in members:
-            raise UserError(
-                f"{path}: expected a cloud of points or a motion in 3D, found 2D keypoints; lift "
-                "them first: darb3d lift FILE -o motion.npz"
-            )
+            return "keypoints"
         return "motion" if {"xyz.npy", "names.npy"} <= members else "cloud"
     if ending in SPLATS:
         return "splats"
@@ -43,9 +40,11 @@ def kind_of(path: Path) -> Kind:
         return "motion"
     if ending in clouds.READ:
         return "cloud"
-    known = sorted({".ply", ".glb", *SPLATS, *motion_files.READ, *clouds.READ})
+    if ending in keypoints.READ:
+        return "keypoints"
+    known = sorted({".ply", ".glb", *SPLATS, *motion_files.READ, *clouds.READ, *keypoints.READ})
     raise UserError(
-        f"{path}: expected a run folder, splats, a cloud of points or a motion "
+        f"{path}: expected a run folder, splats, a cloud of points, a motion or 2D keypoints "
         f"({', '.join(known)}), found {ending or 'a file without an ending'}"
     )
 

@@ -16,37 +16,51 @@ if TYPE_CHECKING:
 
 
 def object_page(
-    paths: Sequence[Path], port: int | None, host: str, classifier: str | None = None
+    paths: Sequence[Path],
+    port: int | None,
+    host: str,
+    classifier: str | None = None,
+    lifter: Path | None = None,
 ) -> ServedPage | None:
     """The page of a cloud, or of motions together; None where `paths` hold splats.
 
     `classifier`, a name or a file, says what a cloud is; the package's own where none is given, and
-    none for "none". UserError for what does not go on one page.
+    none for "none". 2D keypoints become motions by the `lifter` of a file, or the package's own.
+    UserError for what does not go on one page.
     """
-    kinds = [kind_of(path) for path in paths]
+    given = [kind_of(path) for path in paths]
+    kinds = ["motion" if kind == "keypoints" else kind for kind in given]
     if len(set(kinds)) > 1:
         found = ", ".join(f"{path} ({kind})" for path, kind in zip(paths, kinds, strict=True))
         raise UserError(f"expected files of one kind for one page, found {found}")
     if classifier is not None and kinds[0] != "cloud":
         raise UserError(f"--classifier: expected a cloud of points to name, found {kinds[0]}")
+    if lifter is not None and kinds[0] != "motion":
+        raise UserError(f"--lifter: expected 2D keypoints to lift, found {kinds[0]}")
     if kinds[0] == "motion":
-        return _motion_page(paths, port, host)
+        flat = [path for path, kind in zip(paths, given, strict=True) if kind == "keypoints"]
+        return _motion_page(paths, flat, port, host, lifter)
     if kinds[0] == "cloud":
         return _cloud_page(paths, port, host, classifier)
     return None
 
 
-def _motion_page(paths: Sequence[Path], port: int | None, host: str) -> ServedPage:
+def _motion_page(
+    paths: Sequence[Path], flat: Sequence[Path], port: int | None, host: str, weights: Path | None
+) -> ServedPage:
+    """Of motions, among which the files `flat` are to be lifted."""
+    from app.lifters import FileLifter
     from app.viewer.motion_page import MotionPage
     from data.motion_files import read_motions
 
+    lifter = FileLifter(weights)
     clips = []
     for path in paths:
-        read = read_motions(path)
+        read = lifter.lift_file(path) if path in flat else read_motions(path)
         # files are told apart by their names, the clips of one by their own
         clips += [replace(read[0], name=path.stem)] if len(read) == 1 and len(paths) > 1 else read
     title = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
-    return MotionPage(clips, title, port, host)
+    return MotionPage(clips, title, port, host, lifter)
 
 
 def _cloud_page(

@@ -16,6 +16,8 @@ from jaxtyping import Float64, Int64
 
 from data.errors import UserError
 
+READ = (".csv", ".tsv", ".txt", ".h5", ".hdf5", ".hdf", ".slp", ".json", ".npz")
+"""Endings of the files that are read."""
 LARGEST_PX = 1e7
 """Coordinates beyond this are no pixels of a picture."""
 _WHOLE = re.compile(r"(\d{1,18})(?:\.0+)?")

@@ -25,9 +25,7 @@ class SavedLifter:
     about: dict[str, Any]
 
 
-def save_lifter(
-    path: str | Path, model: Lifter, about: dict[str, Any], half: bool = False
-) -> None:
+def save_lifter(path: str | Path, model: Lifter, about: dict[str, Any], half: bool = False) -> None:
     """Write a lifter; `about` is kept beside it. `half` keeps weights as float16."""
     options = asdict(model.config)
     options.pop("backbone")

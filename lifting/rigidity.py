@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float, Int64
+
+from data.keypoints import Keypoints2D
 
 _FAR = 0.9
 """Quantile of the distances over time that stands for a pair's length: in the picture a bone is
 never longer than it is, and an outlier is."""
+
+
+def with_edges(animals: Sequence[Keypoints2D]) -> list[Keypoints2D]:
+    """Animals with edges: those without are given the tree that fits the tracks of all animals of
+    the same joints, so that they have one skeleton."""
+    bare = [animal for animal in animals if animal.edges is None]
+    found = {
+        names: infer_edges(np.concatenate([a.xy for a in bare if a.names == names]))
+        for names in {animal.names for animal in bare}
+    }
+    return [a if a.edges is not None else replace(a, edges=found[a.names]) for a in animals]
 
 
 def infer_edges(xy: Float[np.ndarray, "t j 2"]) -> Int64[np.ndarray, "e 2"]:

@@ -72,6 +72,7 @@ class Command:
         from app.classifiers import new_file, set_threads
         from data.keypoints import read_keypoints
         from data.motion_files import WRITTEN
+        from lifting.rigidity import with_edges
 
         if self.out.suffix.lower() not in WRITTEN:
             raise UserError(
@@ -186,21 +187,6 @@ class Command:
             path = self.out.with_name(name)
             count = write_overlay(self.video, path, motion)
             console.print(f"wrote {path}: {count} frames")  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def with_edges(animals: list[Keypoints2D]) -> list[Keypoints2D]:
-    """Animals with edges: those without are given the tree that fits the tracks of all animals of
-    the same joints, so that they have one skeleton."""
-    import numpy as np
-
-    from lifting.rigidity import infer_edges
-
-    bare = [animal for animal in animals if animal.edges is None]
-    found = {
-        names: infer_edges(np.concatenate([a.xy for a in bare if a.names == names]))
-        for names in {animal.names for animal in bare}
-    }
-    return [a if a.edges is not None else replace(a, edges=found[a.names]) for a in animals]
 
 
 def known_length(text: str, names: tuple[str, ...]) -> tuple[str, str, float, str]:

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 class Command:
     """Show a run, splats, a cloud of points or motions in the browser; or two runs with one camera.
 
-    What a .ply or .glb holds is seen from the file itself.
+    What a .ply or .glb holds is seen from the file itself. 2D keypoints are lifted first.
     """
 
     run_or_file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|FILE")]
     """Run folder; splats (.ply, .splat, .spz, .ksplat, .glb); a cloud of points
-    (.ply, .pcd, .xyz, .npz, ...); a motion (.npz, .bvh, .glb)."""
+    (.ply, .pcd, .xyz, .npz, ...); a motion (.npz, .bvh, .glb); 2D keypoints
+    (.h5, .csv, .slp, .json, ...)."""
     others: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[MORE]")] = ()
     """One more run, or file of splats, of the same scene: both side by side, or with a wipe. Or
     more motions, to choose from on one page."""
@@ -42,6 +43,8 @@ class Command:
     classifier: Annotated[str | None, tyro.conf.arg(metavar="NAME|FILE")] = None
     """What says what a cloud is: a model of the package (3dgpe by default), a file of darb3d fit
     classifier, or none."""
+    lifter: Path | None = None
+    """What lifts 2D keypoints: a file of darb3d fit lifter; the package's own by default."""
     save: Annotated[Path | None, tyro.conf.arg(metavar="PAGE.html")] = None
     """Write one file that shows the splats in any browser without a server, and serve nothing."""
 
@@ -52,7 +55,7 @@ class Command:
         paths = (self.run_or_file, *self.others)
         if self.save is not None:
             _check(self.save, paths)
-        page = object_page(paths, self.port, self.host, self.classifier)
+        page = object_page(paths, self.port, self.host, self.classifier, self.lifter)
         if page is None:
             return self._show_splats(paths)
         for name in ("scene", "save"):

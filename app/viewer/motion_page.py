@@ -20,13 +20,13 @@ from app.viewer.skeleton_view import SkeletonView
 from app.viewer.timeline_panel import TimelinePanel
 from app.viewer.training_panel import format_duration
 from app.viewer.upload import add_upload
+from data import keypoints
 from data.motion import Motion
 from data.motion_files import READ, read_motions
 
 NO_LIFTING = "keypoint files cannot be lifted here yet; expected a motion (.npz, .bvh, .glb)"
 _SLOWLY_S = 0.08
 """Between two pictures of the 2D input."""
-KEYPOINT_ENDINGS = (".csv", ".tsv", ".txt", ".h5", ".hdf5", ".slp", ".json")
 
 
 class MotionPage(ServedPage):
@@ -52,7 +52,7 @@ class MotionPage(ServedPage):
         add_upload(
             self._server,
             "Open a motion" if lifter is None else "Open a motion or 2D keypoints",
-            (*READ, *(KEYPOINT_ENDINGS if lifter is None else lifter.endings)),
+            tuple(dict.fromkeys([*READ, *(keypoints.READ if lifter is None else lifter.endings)])),
             self._open,
             self.panel.show_error,
         )
