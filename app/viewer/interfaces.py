@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 class Lifter(Protocol):
     """Makes motions of 2D keypoints."""
 
-    endings: tuple[str, ...]
-    """Of the files it reads, with their dots, in lower case."""
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """Of the files it reads, with their dots, in lower case."""
+        ...
 
     def lift_file(self, path: Path) -> list[Motion]:
         """The animals of a file, lifted; UserError for one that cannot be read."""
