@@ -118,7 +118,8 @@ class Lifter(nn.Module):
 
     def forward(self, given: LiftInputs) -> LiftOutputs:
         batch, frames, joints = given.place.shape[:3]
-        tokens = self._tokens(given)
+        with torch.autocast(given.place.device.type, enabled=False):
+            tokens = self._tokens(given)  # places and phases need more digits than bfloat16 has
         tokens = self._mixed(tokens, given)
         first = int(self.config.context)
         by_frame, by_joint = tokens[:, first:, 0], tokens[:, first:, 1:]

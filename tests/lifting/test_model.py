@@ -224,3 +224,15 @@ def test_wrong_configurations_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             replace(SMALL, **change)
+
+
+def test_in_bfloat16_places_keep_their_digits() -> None:
+    model = new_lifter(SMALL, 1).eval()
+    xy, confidence, edges = tracks()
+    given = collate([prepare(xy, confidence, edges)])
+    whole = model._tokens(given)
+    entered: list[torch.Tensor] = []
+    model.encoder.blocks[0].register_forward_pre_hook(lambda _, words: entered.append(words[0]))
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        model(given)
+    assert torch.equal(entered[0].view(whole.shape), whole)
