@@ -1,0 +1,57 @@
+"""The weights in the package: small, with whole cards, nearer to the truth than a flat skeleton."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import lifting
+from data.errors import UserError
+from lifting.baselines import flat
+from lifting.cameras import ViewConfig, random_view
+from lifting.clips import PERMISSIVE
+from lifting.lifter_files import load_lifter, shipped_weights
+from lifting.metrics import errors
+from lifting.motions import random_motion
+from lifting.protocol import SELECTION, UNSEEN
+from lifting.random_rigs import random_rig
+
+FOLDER = shipped_weights("permissive").parent
+SHIPPED = [
+    terms
+    for terms in ("permissive", "share-alike")
+    if (FOLDER / f"lifter-{terms}.safetensors").is_file()
+]
+
+
+def test_the_box_holds_what_it_may():
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= 10e6
+    for terms in {"permissive", "share-alike"} - set(SHIPPED):
+        with pytest.raises(UserError, match=f"expected the {terms} weights"):
+            shipped_weights(terms)
+
+
+@pytest.mark.parametrize("terms", SHIPPED)
+def test_the_card_is_whole(terms):
+    about = load_lifter(shipped_weights(terms)).about
+    assert about["protocol"] and about["steps"] > 1000 and about["fit"]["seed"] >= 0
+    assert not set(about["rigs"]) & {*UNSEEN, *SELECTION}
+    assert about["selection"]["fa_mpjpe"] < 7.5
+    if terms == "permissive":
+        assert all(licence.lower().startswith(PERMISSIVE) for licence in about["licences"])
+
+
+@pytest.mark.parametrize("terms", SHIPPED)
+def test_new_animals_are_no_cardboard(terms):
+    lift = lifting.load(terms)
+    rng = np.random.default_rng(5)
+    view = ViewConfig(elevation_rad=(0.0, 0.3), roll_rad=0.0, any_roll=0.0, weak=0.0)
+    ours, cardboard = [], []
+    for _ in range(12):
+        rig = random_rig(rng)
+        motion = random_motion(rig, rng, frames=48)
+        seen = random_view(motion.xyz, np.array(motion.up), rng, view)
+        found = lift.lift(seen.xy, edges=rig.skeleton.edges, fps=30.0)
+        ours.append(errors(found.xyz, motion.xyz).fa_mpjpe)
+        cardboard.append(errors(flat(seen.xy), motion.xyz).fa_mpjpe)
+    assert np.mean(ours) < 0.8 * np.mean(cardboard)
