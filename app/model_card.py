@@ -39,8 +39,12 @@ def card_lines(name: str, stored: StoredClassifier) -> list[str]:
         f"sees: {_plain(content['preparation'])}",
         f"temperature of its scores: {stored.temperature:.3g}",
     ]
-    lines += [f"{key.replace('_', ' ')}: {_plain(value)}" for key, value in stored.about.items()]
-    return [_clean(line) for line in lines]
+    return [_clean(line) for line in lines] + training_lines(stored.about)
+
+
+def training_lines(about: dict[str, Any]) -> list[str]:
+    """A line for each fact of a training."""
+    return [_clean(f"{key.replace('_', ' ')}: {_plain(value)}") for key, value in about.items()]
 
 
 def _plain(value: Any) -> str:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Command:
-    """Print the card of a saved classifier of clouds (data, recipe, score), and of a transformer,
-    a lifter's too, its options and spectra.
+    """Print the card of a saved classifier of clouds or lifter (data, recipe, score), and of a
+    transformer its options and spectra.
 
     kappa is the condition number, largest over smallest singular value; the stable rank says how
     many directions carry the weight; the bandwidth how many directions 1,000 steps of gradient
@@ -32,7 +32,7 @@ class Command:
 
     def run(self) -> int:
         """Print the tables; returns the exit code."""
-        from app.model_card import card, card_lines
+        from app.model_card import card, card_lines, training_lines
         from backbones.config import MODEL_FORMAT
         from data.array_files import read_arrays
         from pointcloud.stored import KINDS, read_classifier
@@ -51,8 +51,13 @@ class Command:
             saved = read_model(self.checkpoint)
             blocks, layers = report.blocks(saved), report.layers(saved)
             known |= content(saved, blocks, layers)
+            about = saved.details.get("about")
+            if isinstance(about, dict):
+                known["training"] = about
             if not self.json:
                 print_tables(self.checkpoint, saved, blocks, layers)
+                if isinstance(about, dict):
+                    print("\n".join(training_lines(about)))
         if self.json:
             print(json.dumps(known, indent=2))
         return 0

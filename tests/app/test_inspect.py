@@ -68,6 +68,15 @@ def test_the_card_of_a_classifier(tmp_path, capsys, kind: str) -> None:
     assert ("blocks" in content) == (kind == "transformer")
 
 
+def test_the_card_of_a_lifter(capsys) -> None:
+    path = str(shipped_weights("share-alike"))
+    assert main(["inspect", path]) == 0
+    shown = capsys.readouterr().out
+    assert "licences: CC-BY-SA-3.0" in shown and "selection: fa mpjpe" in shown
+    assert main(["inspect", path, "--json"]) == 0
+    assert "0ad_fauna__horse" in json.loads(capsys.readouterr().out)["training"]["rigs"]
+
+
 def test_a_file_that_is_no_model_is_one_line(tmp_path, capsys) -> None:
     (tmp_path / "x.safetensors").write_bytes(b"splats")
     assert main(["inspect", str(tmp_path / "x.safetensors")]) == 2
