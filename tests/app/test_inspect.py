@@ -10,6 +10,7 @@ from app.__main__ import main
 from backbones.config import BackboneConfig
 from backbones.encoder import Encoder
 from backbones.saved import save_model
+from lifting.lifter_files import shipped_weights
 from pointcloud.classifier_files import SavedClassifier, new_model, save_classifier
 from pointcloud.config import GaussianConfig, GaussianNetConfig, TransformerConfig
 
