@@ -27,6 +27,9 @@ class WindowConfig:
     stride: int = 3
     overlap: int = 4
     """Frames that two windows share."""
+    steady: int = 2
+    """Frames to either side over which depths are averaged, the far ones less: neighbours come from
+    other windows, and one picture has no say about the noise of its depth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +48,7 @@ class Prediction:
     @property
     def xy(self) -> Float64[np.ndarray, "t j 2"]:
         """Where the joints fall in the picture."""
-        away = np.maximum(1 + self.nearness * self.xyz[..., 2:], 0.2)
-        return self.xyz[..., :2] / away + self.origin
+        return self.xyz[..., :2] / _away(self.xyz, self.nearness) + self.origin
 
 
 def predict(
@@ -91,9 +93,30 @@ def predict(
     xyz = total / weight[:, None, None]
     if empty.any():
         xyz[empty] = _between(xyz, ~empty)[empty]
+    xyz = steadied(xyz, nearness, config.steady)
     size = np.linalg.norm(up)
     up = up / size if size > 0 else np.array([0.0, -1.0, 0.0])
     return Prediction(xyz, radius / weight[:, None], up, nearness, whole.origin.astype(np.float64))
+
+
+def steadied(
+    xyz: Float64[np.ndarray, "t j 3"], nearness: float, reach: int
+) -> Float64[np.ndarray, "t j 3"]:
+    """Depths averaged over `reach` frames to either side; each point stays where it is seen."""
+    reach = min(reach, len(xyz) - 1)
+    if reach < 1:
+        return xyz
+    kernel = np.hanning(2 * reach + 3)[1:-1]
+    depth = np.pad(xyz[..., 2], ((reach, reach), (0, 0)), "edge")
+    near = np.lib.stride_tricks.sliding_window_view(depth, len(kernel), axis=0)
+    found = np.concatenate([xyz[..., :2], (near @ (kernel / kernel.sum()))[..., None]], axis=2)
+    found[..., :2] *= _away(found, nearness) / _away(xyz, nearness)
+    return found
+
+
+def _away(xyz: Float64[np.ndarray, "t j 3"], nearness: float) -> Float64[np.ndarray, "t j 1"]:
+    """Distances from the camera over that of the animal's middle."""
+    return np.maximum(1 + nearness * xyz[..., 2:], 0.2)
 
 
 def cut(length: int, config: WindowConfig) -> list[Int64[np.ndarray, "w"]]:

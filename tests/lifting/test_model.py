@@ -16,7 +16,7 @@ from lifting.losses import aligned_clip, aligned_frames, loss
 from lifting.metrics import aligned_frames as aligned_frames_in_numpy
 from lifting.model import Lifter
 from lifting.motions import random_motion
-from lifting.prediction import WindowConfig, cut, predict
+from lifting.prediction import WindowConfig, cut, predict, steadied
 from lifting.random_rigs import random_rig
 
 BACKBONE = BackboneConfig(width=24, depth=4, heads=4, head_dim=6)
@@ -236,3 +236,16 @@ def test_in_bfloat16_places_keep_their_digits() -> None:
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         model(given)
     assert torch.equal(entered[0].view(whole.shape), whole)
+
+
+def test_depths_are_steadied_and_points_stay_where_they_are_seen() -> None:
+    rng = np.random.default_rng(0)
+    smooth = np.stack([np.linspace(0, 1, 40)] * 3, axis=1)[:, None] * np.ones((1, 5, 1))
+    shaken = smooth + np.array([0, 0, 1]) * rng.normal(0, 0.1, (40, 5, 3))
+    near = 0.3
+    found = steadied(shaken, near, 2)
+    assert np.abs(found[..., 2] - smooth[..., 2])[3:-3].mean() < 0.06
+    seen, before = (x[..., :2] / (1 + near * x[..., 2:]) for x in (found, shaken))
+    np.testing.assert_allclose(seen, before, atol=1e-12)
+    np.testing.assert_allclose(steadied(smooth, 0.0, 2)[2:-2], smooth[2:-2], atol=1e-12)
+    np.testing.assert_array_equal(steadied(shaken[:1], near, 2), shaken[:1])
