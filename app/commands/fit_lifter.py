@@ -83,8 +83,10 @@ class Command:
         train, selection = self._rigs()
         start = self._start()
         model = start.model if start else new_lifter(self.lifter, self.fit.seed)
+        learnt = learnt_from(train, start)
         about: dict[str, Any] = {"rigs": [rig.name for rig in train]}
-        about |= {"lifter": asdict(model.config)}
+        # a training that goes on must name the lifter it began with: its licences go with it
+        about |= {"lifter": asdict(model.config), "began_with": learnt.get("began_with")}
         console.print(
             f"{len(train)} rigs with {sum(len(r.clips) for r in train)} clips, and generated ones"
         )
@@ -106,7 +108,7 @@ class Command:
                     f"stopped at step {state.step}; the same command with --resume goes on"
                 )
                 return stop.code
-        written = learnt_from(train, start) | {"protocol": self.protocol}
+        written = learnt | {"protocol": self.protocol}
         written |= {"steps": state.step, "seconds": round(state.seconds), "fit": asdict(self.fit)}
         if selection:
             written["selection"] = self._score(state, selection, console)

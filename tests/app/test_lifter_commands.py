@@ -82,7 +82,28 @@ def test_a_training_begins_with_another_lifter(motions, tmp_path, capsys) -> Non
     for a, b in zip(before.model.parameters(), after.model.parameters(), strict=True):
         assert (a - b).abs().max() < 1e-6
     assert set(before.about["rigs"]) < set(after.about["rigs"])
+    assert set(before.about["licences"]) <= set(after.about["licences"])
     assert after.about["began_with"]["steps"] == 2
+
+
+def test_a_resumed_training_still_names_the_lifter_it_began_with(
+    motions, tmp_path, monkeypatch, capsys
+) -> None:
+    from app import interrupts
+
+    first, out = tmp_path / "first.safetensors", tmp_path / "l.safetensors"
+    assert main(["fit", "lifter", str(motions), "-o", str(first), "--fit.steps", "1", *TINY]) == 0
+    words = ["fit", "lifter", str(motions), "-o", str(out), "--fit.steps", "3", *TINY]
+    begun = [*words, "--start-from", str(first)]
+    polls = iter(range(100))
+    monkeypatch.setattr(interrupts.StopRequest, "__bool__", lambda self: next(polls) >= 1)
+    monkeypatch.setattr(interrupts.StopRequest, "code", 143, raising=False)
+    main(begun)
+    monkeypatch.undo()
+    assert main([*words, "--resume"]) == 2
+    assert "began_with" in capsys.readouterr().err
+    assert main([*begun, "--resume"]) == 0
+    assert load_lifter(out).about["began_with"]["steps"] == 1
 
 
 def test_a_lifter_is_adapted_and_used(motions, tmp_path, capsys) -> None:

@@ -249,3 +249,12 @@ def test_depths_are_steadied_and_points_stay_where_they_are_seen() -> None:
     np.testing.assert_allclose(seen, before, atol=1e-12)
     np.testing.assert_allclose(steadied(smooth, 0.0, 2)[2:-2], smooth[2:-2], atol=1e-12)
     np.testing.assert_array_equal(steadied(shaken[:1], near, 2), shaken[:1])
+
+
+def test_a_clip_turned_inside_out_does_not_drown_the_others() -> None:
+    config = LiftFitConfig(tokens=400, frames=4)
+    inputs, truth = batch_of_step([], config, 1)
+    with torch.no_grad():
+        found = new_lifter(SMALL, 1)(inputs)
+        _, parts = loss(replace(found, xyz=-truth.xyz), truth, config)
+    assert parts["uncertainty"] < 10
