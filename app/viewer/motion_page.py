@@ -24,7 +24,7 @@ from data import keypoints
 from data.motion import Motion
 from data.motion_files import READ, read_motions
 
-NO_LIFTING = "keypoint files cannot be lifted here yet; expected a motion (.npz, .bvh, .glb)"
+NO_LIFTING = "keypoint files cannot be lifted here; expected a motion (.npz, .bvh, .glb)"
 _SLOWLY_S = 0.08
 """Between two pictures of the 2D input."""
 

@@ -148,7 +148,7 @@ def test_without_a_lifter_keypoints_are_refused_in_one_line(tmp_path):
     served = MotionPage(read_motions(DOG), port=0)
     try:
         (tmp_path / "a.csv").touch()
-        with pytest.raises(UserError, match="cannot be lifted here yet"):
+        with pytest.raises(UserError, match="cannot be lifted here"):
             served._open(tmp_path / "a.csv", "a")
     finally:
         served.close()
