@@ -50,11 +50,13 @@ bench: install
 	$(BIN)/python -m benchmarks.render --quick
 	$(BIN)/python -m benchmarks.step data/samples/banana --quick
 	$(BIN)/python -m benchmarks.limit data/samples/banana --data-factor 1
+	$(BIN)/python -m benchmarks.opensplat data/samples/banana --quick
 	$(BIN)/python -m benchmarks.scaling --quick
 	$(BIN)/python -m benchmarks.memory data/samples/banana
 	$(BIN)/python -m benchmarks.startup data/samples/banana --rounds 3
 	$(BIN)/python -m benchmarks.kernel_cost --rounds 3
 	$(BIN)/python -m benchmarks.pointcloud --quick
+	$(BIN)/python -m benchmarks.quality --table
 	$(BIN)/python -m benchmarks.kernels --table
 	$(BIN)/python -m benchmarks.ablation --table
 	$(BIN)/python -m benchmarks.folds --table

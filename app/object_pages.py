@@ -20,13 +20,14 @@ def object_page(
     port: int | None,
     host: str,
     classifier: str | None = None,
-    lifter: Path | None = None,
+    lifter: str | None = None,
+    edges: str | None = None,
 ) -> ServedPage | None:
     """The page of a cloud, or of motions together; None where `paths` hold splats.
 
     `classifier`, a name or a file, says what a cloud is; the package's own where none is given, and
-    none for "none". 2D keypoints become motions by the `lifter` of a file, or the package's own.
-    UserError for what does not go on one page.
+    none for "none". 2D keypoints become motions by the `lifter` of a name or a file, or by the
+    package's own, with the skeleton `edges` if given. UserError for what does not go on one page.
     """
     given = [kind_of(path) for path in paths]
     kinds = ["motion" if kind == "keypoints" else kind for kind in given]
@@ -35,28 +36,36 @@ def object_page(
         raise UserError(f"expected files of one kind for one page, found {found}")
     if classifier is not None and kinds[0] != "cloud":
         raise UserError(f"--classifier: expected a cloud of points to name, found {kinds[0]}")
-    if lifter is not None and kinds[0] != "motion":
-        raise UserError(f"--lifter: expected 2D keypoints to lift, found {kinds[0]}")
+    for option, value in (("--lifter", lifter), ("--edges", edges)):
+        if value is not None and kinds[0] != "motion":
+            raise UserError(f"{option}: expected 2D keypoints to lift, found {kinds[0]}")
     if kinds[0] == "motion":
         flat = [path for path, kind in zip(paths, given, strict=True) if kind == "keypoints"]
-        return _motion_page(paths, flat, port, host, lifter)
+        return _motion_page(paths, flat, port, host, lifter, edges)
     if kinds[0] == "cloud":
         return _cloud_page(paths, port, host, classifier)
     return None
 
 
 def _motion_page(
-    paths: Sequence[Path], flat: Sequence[Path], port: int | None, host: str, weights: Path | None
+    paths: Sequence[Path],
+    flat: Sequence[Path],
+    port: int | None,
+    host: str,
+    name: str | None,
+    edges: str | None,
 ) -> ServedPage:
     """Of motions, among which the files `flat` are to be lifted."""
-    from app.lifters import FileLifter
+    from app.lifters import named_lifter
     from app.viewer.motion_page import MotionPage
     from data.motion_files import read_motions
 
-    lifter = FileLifter(weights)
+    if edges is not None and not flat:
+        raise UserError(f"--edges: expected 2D keypoints to lift, found motions, {paths[0]}")
+    lifter = named_lifter(name)
     clips = []
     for path in paths:
-        read = lifter.lift_file(path) if path in flat else read_motions(path)
+        read = lifter.lift_file(path, edges) if path in flat else read_motions(path)
         # files are told apart by their names, the clips of one by their own
         clips += [replace(read[0], name=path.stem)] if len(read) == 1 and len(paths) > 1 else read
     title = paths[0].name if len(paths) == 1 else f"{len(paths)} files"

@@ -1,15 +1,19 @@
 """Held-out quality after a time of training, one JSON a cell in `benchmarks/results/`.
 
     python -m benchmarks.quality SCENE --data-factor N --minutes M [--kernel K] [--seed S] [--again]
+    python -m benchmarks.quality --table
 
-A cell that was measured is not measured again; `--again` does. Train on a machine that does nothing
-else: `seconds` is wall time, and `cpu_seconds` beside it tells how much of it the training got.
+The second prints the cells that stand, with dates and commits, and measures nothing. A cell that
+was measured is not measured again; `--again` does. Train on a machine that does nothing else:
+`seconds` is wall time, and `cpu_seconds` beside it tells how much of it the training got.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +83,42 @@ def measure(
     }
 
 
+def standing(folder: Path) -> Iterator[list[Any]]:
+    """A row of `TABLE` for each recorded cell."""
+    for path in sorted(folder.glob("quality-*.json")):
+        cell = json.loads(path.read_text())
+        machine = cell["machine"]
+        yield [
+            f"{cell['scene']} {cell['size'][0]}x{cell['size'][1]}",
+            cell["kernel"],
+            f"{cell['psnr']:.2f}",
+            f"{cell['psnr_cc']:.2f}",
+            f"{cell['ssim']:.4f}",
+            f"{cell['psnr_training']:.2f}",
+            f"{cell['splats']:,}",
+            f"{cell['steps']:,}",
+            f"{cell['seconds']:.0f}",
+            f"{cell['cpu_seconds']:.0f}",
+            "" if cell["within_3_db_after_s"] is None else f"{cell['within_3_db_after_s']:.0f}",
+            machine["cpu"],
+            machine["date"],
+            machine["commit"],
+        ]
+
+
 def within(curve: list[dict[str, float]], psnr: float) -> float | None:
     """Seconds until `curve` first reaches `psnr`; None if it never does."""
     return next((point["seconds"] for point in curve if point["psnr"] >= psnr), None)
 
 
+TABLE = ["scene", "kernel", "PSNR", "colours fitted", "SSIM", "training", "splats", "steps"]
+TABLE += ["s", "CPU s", "s to 3 dB below", "machine", "date", "commit"]
+
+
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("scene", type=Path)
+    options.add_argument("scene", type=Path, nargs="?")
+    options.add_argument("--table", action="store_true", help="print what stands, measure nothing")
     options.add_argument("--data-factor", type=int, default=1)
     options.add_argument("--minutes", type=float, default=5.0)
     options.add_argument("--steps", type=int, help="a length in steps instead")
@@ -98,6 +130,11 @@ def main() -> None:
     options.add_argument("--again", action="store_true", help="measure even if it stands already")
     options.add_argument("--keep", type=Path, help="write the trained splats here")
     given = options.parse_args()
+    if given.table:
+        print_table(TABLE, list(standing(RESULTS)))
+        return
+    if given.scene is None:
+        options.error("expected a scene, or --table")
     minutes = None if given.steps or given.quick else given.minutes
     config = TrainConfig(
         kernel=given.kernel,

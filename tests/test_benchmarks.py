@@ -75,6 +75,12 @@ def test_quality_measures_a_cell_once(tmp_path: Path, flag: list[str]) -> None:
     assert "stands already" in run("quality", *words)
 
 
+def test_what_stands_is_printed_with_its_date_and_commit() -> None:
+    rows = [line.split() for line in run("quality", "--table").splitlines()]
+    assert rows[0][-2:] == ["date", "commit"] and len(rows) > 3
+    assert all(len(row[-1]) == 7 and row[-2].count("-") == 2 for row in rows[1:])
+
+
 def test_ablation_is_a_queue_that_skips_what_stands(tmp_path: Path) -> None:
     words = ["--quick", "--folder", tmp_path]
     assert "1/1 synth_room-raised-cosine-adaptive-default-seed0" in run("ablation", *words)

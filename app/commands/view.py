@@ -43,8 +43,12 @@ class Command:
     classifier: Annotated[str | None, tyro.conf.arg(metavar="NAME|FILE")] = None
     """What says what a cloud is: a model of the package (3dgpe by default), a file of darb3d fit
     classifier, or none."""
-    lifter: Path | None = None
-    """What lifts 2D keypoints: a file of darb3d fit lifter; the package's own by default."""
+    lifter: Annotated[str | None, tyro.conf.arg(metavar="NAME|FILE")] = None
+    """What lifts 2D keypoints: weights of the package (permissive by default, share-alike), or a
+    file of darb3d fit lifter."""
+    edges: str | None = None
+    """Skeleton of 2D keypoints, where their file has none: "nose-neck, neck-tail", or a file of
+    pairs, as in darb3d lift. Inferred from rigidity otherwise."""
     save: Annotated[Path | None, tyro.conf.arg(metavar="PAGE.html")] = None
     """Write one file that shows the splats in any browser without a server, and serve nothing."""
 
@@ -55,7 +59,7 @@ class Command:
         paths = (self.run_or_file, *self.others)
         if self.save is not None:
             _check(self.save, paths)
-        page = object_page(paths, self.port, self.host, self.classifier, self.lifter)
+        page = object_page(paths, self.port, self.host, self.classifier, self.lifter, self.edges)
         if page is None:
             return self._show_splats(paths)
         for name in ("scene", "save"):
