@@ -209,6 +209,9 @@ class FitConfig:
     coarse_until: float = 0.0
     """Progress until which clouds are cut into half of their groups, for half of the work: only of
     a transformer or a Mamba3D."""
+    bf16: bool = False
+    """Multiply matrices in bfloat16, which a processor with AVX512-BF16 or AMX does twice as fast;
+    weights, Gaussians and scans stay in float32: only of a transformer or a Mamba3D."""
     seed: int = 0
     """Seed of every random draw."""
 
@@ -220,6 +223,17 @@ class FitConfig:
         _expect("drop", "0 to 0.99", self.drop, 0.0, 0.99)
         _expect("coarse_until", "0 to 1", self.coarse_until, 0.0, 1.0)
         _expect("average", "0 to below 1", self.average, 0.0, 1.0 - 1e-9)
+
+
+def check_fit(fit: FitConfig, config: ModelConfig) -> None:
+    """ValueError for options of a training that the model cannot follow."""
+    if fit.coarse_until:
+        fewer_centres(config)
+    if fit.bf16 and not isinstance(config, MambaConfig | TransformerConfig):
+        raise ValueError(
+            "bf16: expected False for a model that looks at places of single points, which need"
+            " more digits"
+        )
 
 
 def fewer_centres(config: ModelConfig) -> int:

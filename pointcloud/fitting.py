@@ -21,7 +21,7 @@ from torch.nn import functional
 from backbones.training_state import TrainingState, seeded
 from data.labelled_clouds import LabelledClouds
 from pointcloud.batches import batch_of_step
-from pointcloud.config import FitConfig, fewer_centres
+from pointcloud.config import FitConfig, check_fit, fewer_centres
 from pointcloud.optimisers import Optimisers, optimisers
 
 _RISE = 0.05
@@ -111,16 +111,17 @@ def fit(
 def classifying(state: FitState, data: LabelledClouds, config: FitConfig) -> Aim:
     """Cross-entropy of a step's batch."""
     model: Any = state.model
+    check_fit(config, model.config)
     few = fewer_centres(model.config) if config.coarse_until else None
 
     def aim(step: int) -> tuple[Tensor, dict[str, Any]]:
         batch = batch_of_step(data, config, step)
         labels = torch.from_numpy(batch.labels)
-        inputs = (batch.clouds, batch.starts, batch.shifts)
-        if few is not None and state.progress(config) < config.coarse_until:
-            scores = model(*model.prepare(*inputs, centres=few))
-        else:
-            scores = model(*model.prepare(*inputs))
+        coarse = few is not None and state.progress(config) < config.coarse_until
+        groups = {"centres": few} if coarse else {}
+        inputs = model.prepare(batch.clouds, batch.starts, batch.shifts, **groups)
+        with torch.autocast(inputs[0].device.type, torch.bfloat16, enabled=config.bf16):
+            scores = model(*inputs).float()
         loss = functional.cross_entropy(scores, labels, label_smoothing=config.smoothing)
         return loss, {"accuracy": (scores.argmax(-1) == labels).double().mean().item()}
 

@@ -48,8 +48,10 @@ class GaussianEncoder(nn.Module):
 
     def responses(self, xyz: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n k"]:
         """g_k(x), at most 1."""
-        exponents = monomials(xyz) @ quadratic_form(self.means, self.precisions()).mT
-        return exponents.clamp(max=0.0).exp()  # rounding may lift one a little above 0
+        # exponents are small differences of large terms, whatever else is multiplied in bfloat16
+        with torch.autocast(xyz.device.type, enabled=False):
+            exponents = monomials(xyz) @ quadratic_form(self.means, self.precisions()).mT
+            return exponents.clamp(max=0.0).exp()  # rounding may lift one a little above 0
 
     def forward(self, xyz: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n e"]:
         return self.mixer(self.responses(xyz))

@@ -107,6 +107,9 @@ class Command:
     coarse_until: float | None = None
     """Progress until which a transformer or mamba3d sees half of the groups, for half of the work.
     """
+    bf16: bool = False
+    """Multiply matrices of a mamba3d or a transformer in bfloat16, on a processor that can
+    (AVX512-BF16, AMX)."""
     rotate: bool = False
     """Turn clouds about their upright axis: where the data has no front."""
     average: float | None = None
@@ -145,8 +148,7 @@ class Command:
             raise UserError(f"--score-every: expected 0 or more, found {self.score_every}")
         config = self._model_config()
         # options are refused before data are read
-        if self._fit_config(steps=1).coarse_until:
-            self._check_coarse(config)
+        self._check_fit(config)
         set_threads(self.threads)
         new_file(self.out, "--out")
         state_path = self.out.with_suffix(".state.safetensors")
@@ -206,16 +208,17 @@ class Command:
                 rotate=self.rotate,
                 gaussians=self.rule,
                 seed=self.seed,
+                bf16=self.bf16,
                 **{**RECIPES[self.model], **given},
             )
         except ValueError as error:
             raise UserError(f"options: {error}") from None
 
-    def _check_coarse(self, config: ModelConfig) -> None:
-        from pointcloud.config import fewer_centres
+    def _check_fit(self, config: ModelConfig) -> None:
+        from pointcloud.config import check_fit
 
         try:
-            fewer_centres(config)
+            check_fit(self._fit_config(steps=1), config)
         except ValueError as error:
             raise UserError(f"options: {error}") from None
 

@@ -18,7 +18,7 @@ from pointcloud.config import (
     TransformerConfig,
     fewer_centres,
 )
-from pointcloud.fitting import fit, initial_state, rate_factor
+from pointcloud.fitting import classifying, fit, initial_state, rate_factor
 from pointcloud.prediction import accuracy
 from tests.pointcloud.solids import made_clouds
 
@@ -63,6 +63,39 @@ def test_it_learns_and_reports() -> None:
     found = accuracy(state.model, held)
     assert found.overall >= 0.8 and set(found.by_class) == {"ball", "box", "rod"}
     assert found.mean_class == pytest.approx(found.overall)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        SMALL,
+        MambaConfig(128, 12, 6, width=32, depth=1, drop_path=0.0, dropout=0.0),
+        MambaConfig(128, 12, 6, width=32, depth=1, drop_path=0.0, dropout=0.0, encoder="gaussian"),
+    ],
+)
+def test_products_in_bfloat16_lead_where_those_in_float32_do(config) -> None:
+    gradients = []
+    for bf16 in (False, True):
+        model = new_model(config, 3, seed=1)
+        fit_config = FitConfig(steps=9, batch=12, bf16=bf16)
+        state = initial_state(model, fit_config)
+        state.begin()
+        with state.own_chance():
+            loss, _ = classifying(state, DATA, fit_config)(1)
+        assert loss.dtype == torch.float32
+        loss.backward()
+        found = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+        gradients.append(torch.cat([g.flatten() for g in found.values()]))
+    one, two = gradients
+    assert not torch.equal(one, two)
+    # maxima that are nearly equal change places
+    assert torch.nn.functional.cosine_similarity(one, two, 0) > 0.95
+
+
+def test_models_of_single_points_are_not_multiplied_in_bfloat16() -> None:
+    state = initial_state(new_model(PointNetConfig(), 3, seed=1), FitConfig(steps=1, bf16=True))
+    with pytest.raises(ValueError, match="bf16: expected False"):
+        classifying(state, DATA, FitConfig(steps=1, bf16=True))
 
 
 def test_the_coarse_part_sees_the_first_half_of_the_groups_then_all() -> None:
