@@ -37,7 +37,7 @@ lint: install
 
 test: lint
 	@sh scripts/system_packages.sh browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --durations=40 --durations-min=3
 
 fuzz: install
 	DARB3D_FUZZ=20000 $(BIN)/python -m pytest tests/data -k spoilt
