@@ -12,6 +12,8 @@ _MOST_WIDTH, _MOST_DEPTH = 1 << 16, 256
 INNER = (512, 256)
 """Widths between a cloud's features and what a PointNet or 3DGPE makes of them, in the T-Net and
 before the head."""
+LEAST_SPREAD = 1e-5
+"""Added to the spread of differences that local norm pooling divides by."""
 ROWS, COLUMNS = (0, 1, 2, 1, 2, 2), (0, 0, 0, 1, 1, 2)
 """Entry of a lower triangle T of each of its six stored numbers: column by column (vech)."""
 
