@@ -79,9 +79,9 @@ class _Pooling(torch.autograd.Function):
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         from pointcloud.cpu.local_norm_pooling import backward
 
-        given = (x.numpy() for x in ctx.saved_tensors)
-        d_own, d_scale, d_offset = backward(*given, slope.contiguous().numpy())
-        d_own, d_scale, d_offset = map(torch.from_numpy, (d_own, d_scale, d_offset))
+        own, near, scale, offset = (x.numpy() for x in ctx.saved_tensors)
+        found = backward(own, near, scale, offset, slope.contiguous().numpy())
+        d_own, d_scale, d_offset = map(torch.from_numpy, found)
         return d_own, None, d_scale, d_offset
 
 
