@@ -21,6 +21,7 @@ from pointcloud.bidirectional_scan import BidirectionalScan
 from pointcloud.config import MambaConfig
 from pointcloud.extent_layer import extent_inputs, extent_layer, with_extent
 from pointcloud.gaussian_encoder import GaussianEncoder
+from pointcloud.group_maximum import group_maximum
 from pointcloud.grouping import GROUP_SCALE, grouped
 from pointcloud.local_norm_pooling import LocalNormPooling, nearest_centres
 
@@ -54,7 +55,7 @@ class GroupEncoder(nn.Module):
         both = self.layers[2]
         assert isinstance(both, nn.Linear)
         of_group, of_point = both.weight.chunk(2, 1)
-        group = functional.linear(x.amax(2, keepdim=True), of_group, both.bias)
+        group = functional.linear(group_maximum(x)[:, :, None], of_group, both.bias)
         x = (functional.linear(x, of_point) + group).flatten(0, 2)
         return self.layers[3](functional.relu(self.norms[1](x))).view(*shape, -1)
 
@@ -135,7 +136,7 @@ class Mamba3d(nn.Module):
         *extents: Float[Tensor, "b 4"],
     ) -> Float[Tensor, "b n"]:
         """What the head reads: one vector a cloud."""
-        tokens = self.point_features(groups).amax(2)
+        tokens = group_maximum(self.point_features(groups))
         places = self.place_out(functional.silu(self.place_in(centres)))
         rows = (len(tokens), 1, -1)
         tokens = torch.cat([self.first.expand(rows), tokens], 1)

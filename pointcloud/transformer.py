@@ -19,6 +19,7 @@ from backbones.encoder import Encoder
 from backbones.ordering import morton_order
 from pointcloud.config import TransformerConfig
 from pointcloud.extent_layer import extent_inputs, extent_layer, with_extent
+from pointcloud.group_maximum import group_maximum
 from pointcloud.grouping import GROUP_SCALE, grouped
 
 _POINT_WIDTHS = (64, 128)
@@ -71,7 +72,7 @@ class PointTransformer(nn.Module):
     ) -> Float[Tensor, "b c w"]:
         """What enters the encoder."""
         points = functional.gelu(self.point_in(GROUP_SCALE * groups))
-        shapes = self.token(self.point_out(points).amax(2))
+        shapes = self.token(group_maximum(self.point_out(points)))
         return shapes + self.place_out(functional.gelu(self.place_in(centres)))
 
     def features(
