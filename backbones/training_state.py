@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -115,8 +115,10 @@ def load_training(
     tensors, text = read_tensors(path, FORMAT)
     there, step, seconds, before = _text(path, text)
     here = {name: value for name, value in asdict(config).items() if name not in _LENGTH}
+    # an option that is newer than the file had its default
+    newer = {field.name: field.default for field in fields(config)}
     for name, value in {**here, **about}.items():
-        found = {**there, **before}.get(name)
+        found = {**newer, **there, **before}.get(name)
         if found != json.loads(json.dumps(value)):
             raise UserError(
                 f"{path}: expected a training with {name} {value}, found one with {found}; give"

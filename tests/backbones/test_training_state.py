@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,3 +107,14 @@ def test_another_length_is_welcome_and_another_training_is_not(tmp_path: Path) -
         load_training(tmp_path / "s", started(), Config(rate=0.2), ABOUT)
     with pytest.raises(UserError, match="expected a training with data other"):
         load_training(tmp_path / "s", started(), Config(), {"data": "other"})
+
+
+def test_an_option_newer_than_the_file_had_its_default(tmp_path: Path) -> None:
+    save_training(tmp_path / "s", started(), Config(), ABOUT)
+    tensors, text = read_tensors(tmp_path / "s", FORMAT)
+    config = json.loads(text["config"])
+    del config["rate"]
+    write_tensors(tmp_path / "s", tensors, {**text, "config": json.dumps(config)})
+    load_training(tmp_path / "s", started(), Config(), ABOUT)
+    with pytest.raises(UserError, match=r"expected a training with rate 0\.2, found one with 0\.1"):
+        load_training(tmp_path / "s", started(), Config(rate=0.2), ABOUT)
