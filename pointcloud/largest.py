@@ -25,7 +25,7 @@ class _Largest(torch.autograd.Function):
         where = torch.empty(len(x), len(weight), dtype=torch.long, device=x.device)
         for number, cloud in enumerate(x):
             # points along rows: a maximum across them takes six times as long
-            found[number], where[number] = (weight @ cloud.mT).max(1)
+            found[number], where[number] = _row_maxima(weight @ cloud.mT)
         ctx.save_for_backward(x, weight, where)
         return found + bias
 
@@ -38,6 +38,17 @@ class _Largest(torch.autograd.Function):
             d_weight.addcmul_(g[:, None], cloud[rows])
             d_cloud.index_add_(0, rows, g[:, None] * weight)
         return d_x, d_weight, slope.sum(0)
+
+
+def _row_maxima(rows: Float[Tensor, "o n"]) -> tuple[Tensor, Tensor]:
+    if rows.dtype != torch.float32 or rows.device.type != "cpu":
+        return rows.max(1)
+    from pointcloud.cpu.row_maxima import LONGEST, row_maxima
+
+    if rows.shape[1] >= LONGEST:
+        return rows.max(1)
+    found, places = row_maxima(rows.detach().contiguous().numpy())
+    return torch.from_numpy(found), torch.from_numpy(places)
 
 
 def largest(x: Float[Tensor, "b n i"], layer: nn.Linear) -> Float[Tensor, "b o"]:
