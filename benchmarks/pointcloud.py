@@ -1,4 +1,4 @@
-"""Classifiers of clouds on a CPU: speed, multiply-adds and memory, as a queue that goes on.
+"""Classifiers of clouds on a CPU: speed, multiply-adds, memory, steps of training; a queue.
 
     python -m benchmarks.pointcloud [--quick] [--only speed filters] [--minutes 30]
     python -m benchmarks.pointcloud --table
@@ -23,13 +23,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from benchmarks import pointcloud_cells
 from benchmarks.machine import RESULTS, facts, parser, print_table, write_json
+from benchmarks.pointcloud_training import training
 
 HEADER = ("cell", "what", "figure")
 
 
 def queue(quick: bool, only: list[str] | None) -> dict[str, pointcloud_cells.Measure]:
     """What measures each cell, by its name."""
-    cells = pointcloud_cells.cells(quick)
+    cells = {**pointcloud_cells.cells(quick), "training": training}
     if not only:
         return cells
     return {name: cell for name, cell in cells.items() if name.startswith(tuple(only))}

@@ -150,8 +150,8 @@ def test_scaling_grows_along_three_axes(tmp_path: Path) -> None:
 
 def test_pointcloud_is_a_queue_that_skips_what_stands(tmp_path: Path) -> None:
     out, words = tmp_path / "all.json", ["--quick", "--folder", tmp_path / "cells"]
-    assert "6/6 mamba3d-small" in run("pointcloud", *words)
-    assert "/6 " not in run("pointcloud", *words, "--json", out)
+    assert "7/7 training" in run("pointcloud", *words)
+    assert "/7 " not in run("pointcloud", *words, "--json", out)
     figures = {name: cell["figures"] for name, cell in json.loads(out.read_text())["cells"].items()}
     # as published: 88 % fewer multiply-adds at K = 16, 76 % at 32
     assert figures["macs"]["3dgpe-16, encoder saves"] == pytest.approx(0.881, abs=1e-3)
