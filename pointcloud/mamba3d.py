@@ -50,14 +50,19 @@ class GroupEncoder(nn.Module):
     def forward(self, xyz: Float[Tensor, "b c k 3"]) -> Float[Tensor, "b c k w"]:
         shape = xyz.shape[:-1]
         x = xyz.reshape(-1, 3)
-        x = self.layers[1](functional.relu(self.norms[0](self.layers[0](x)))).view(*shape, -1)
+        x = self.layers[1](_relu(self.norms[0](self.layers[0](x)))).view(*shape, -1)
         # a layer of both, group and point, is the sum of one of each: that of the group once
         both = self.layers[2]
         assert isinstance(both, nn.Linear)
         of_group, of_point = both.weight.chunk(2, 1)
         group = functional.linear(group_maximum(x)[:, :, None], of_group, both.bias)
-        x = (functional.linear(x, of_point) + group).flatten(0, 2)
-        return self.layers[3](functional.relu(self.norms[1](x))).view(*shape, -1)
+        x = functional.linear(x, of_point).add_(group).flatten(0, 2)
+        return self.layers[3](_relu(self.norms[1](x))).view(*shape, -1)
+
+
+def _relu(x: Tensor) -> Tensor:
+    """In place: at this size new memory costs more than the work."""
+    return functional.relu(x, inplace=True)
 
 
 class Block(nn.Module):
