@@ -15,17 +15,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+_MOST_ROWS = 1 << 24
+"""The compiled loops count rows in float32."""
+
 
 class _Largest(torch.autograd.Function):
     """max over points of x W^T + b, cloud after cloud."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        found = x.new_empty(len(x), len(weight))
-        where = torch.empty(len(x), len(weight), dtype=torch.long, device=x.device)
-        for number, cloud in enumerate(x):
-            # points along rows: a maximum across them takes six times as long
-            found[number], where[number] = _row_maxima(weight @ cloud.mT)
+        found, where = _maxima(x.detach().contiguous(), weight.detach().contiguous())
         ctx.save_for_backward(x, weight, where)
         return found + bias
 
@@ -33,22 +32,38 @@ class _Largest(torch.autograd.Function):
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         (slope,) = slopes
         x, weight, where = ctx.saved_tensors
-        d_x, d_weight = torch.zeros_like(x), torch.zeros_like(weight)
-        for cloud, d_cloud, g, rows in zip(x, d_x, slope, where, strict=True):
-            d_weight.addcmul_(g[:, None], cloud[rows])
-            d_cloud.index_add_(0, rows, g[:, None] * weight)
+        d_x, d_weight = _slopes(x.contiguous(), weight.contiguous(), where, slope.contiguous())
         return d_x, d_weight, slope.sum(0)
 
 
-def _row_maxima(rows: Float[Tensor, "o n"]) -> tuple[Tensor, Tensor]:
-    if rows.dtype != torch.float32 or rows.device.type != "cpu":
-        return rows.max(1)
-    from pointcloud.cpu.row_maxima import LONGEST, row_maxima
+def _compiled(x: Tensor) -> bool:
+    return x.dtype == torch.float32 and x.device.type == "cpu" and x.shape[1] < _MOST_ROWS
 
-    if rows.shape[1] >= LONGEST:
-        return rows.max(1)
-    found, places = row_maxima(rows.detach().contiguous().numpy())
-    return torch.from_numpy(found), torch.from_numpy(places)
+
+def _maxima(x: Float[Tensor, "b n i"], weight: Float[Tensor, "o i"]) -> tuple[Tensor, Tensor]:
+    """Largest products of points with each row of `weight`, and whose they are."""
+    if _compiled(x):
+        from pointcloud.cpu.largest import largest as compiled
+
+        found, where = compiled(x.numpy(), weight.numpy())
+        return torch.from_numpy(found), torch.from_numpy(where)
+    # points along rows: a maximum across them takes six times as long
+    each = [(weight @ cloud.mT).max(1) for cloud in x]
+    return torch.stack([one.values for one in each]), torch.stack([one.indices for one in each])
+
+
+def _slopes(x: Tensor, weight: Tensor, where: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradients of points and weights."""
+    if _compiled(x):
+        from pointcloud.cpu.largest import largest_backward
+
+        found = largest_backward(*(one.numpy() for one in (x, weight, where, slope)))
+        return torch.from_numpy(found[0]), torch.from_numpy(found[1])
+    d_x, d_weight = torch.zeros_like(x), torch.zeros_like(weight)
+    for cloud, d_cloud, g, rows in zip(x, d_x, slope, where, strict=True):
+        d_weight.addcmul_(g[:, None], cloud[rows])
+        d_cloud.index_add_(0, rows, g[:, None] * weight)
+    return d_x, d_weight
 
 
 def largest(x: Float[Tensor, "b n i"], layer: nn.Linear) -> Float[Tensor, "b o"]:

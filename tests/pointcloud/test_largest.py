@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from pointcloud.largest import largest, largest_normed
+from simd.threads import set_threads
 
 
 @pytest.fixture
@@ -69,3 +70,28 @@ def test_float32_keeps_up(parts):
     found = outcome(largest_normed, shifted.float(), layer.float(), norm.float())
     for ours, reference in zip(found[:2], exact[:2], strict=True):
         torch.testing.assert_close(ours.double(), reference, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "sizes", [(1, 1, 3, 4), (3, 5, 7, 20), (2, 6, 16, 16), (4, 130, 32, 1040), (2, 1024, 128, 48)]
+)
+def test_compiled_loops_find_the_references_maxima(sizes):
+    clouds, points, inputs, outputs = sizes
+    torch.manual_seed(1)
+    x = torch.randn(clouds, points, inputs)
+    layer = nn.Linear(inputs, outputs)
+    found = outcome(largest, x, layer)
+    expected = outcome(lambda x, layer: layer(x).amax(1), x.double(), copy.deepcopy(layer).double())
+    for ours, reference in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours.double(), reference, rtol=1e-4, atol=1e-4)
+
+
+def test_threads_make_no_difference():
+    torch.manual_seed(1)
+    x, layer = torch.randn(3, 200, 32), nn.Linear(32, 300)
+    found = []
+    for threads in (1, 2):
+        set_threads(threads)
+        found.append(outcome(largest, x, layer))
+    set_threads(None)
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))

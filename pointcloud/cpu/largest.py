@@ -1,0 +1,101 @@
+"""The largest product of a row with each column of a matrix, and which row it is of; the products
+themselves are never written."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float32, Int64
+from numba import njit, prange
+
+from pointcloud.cpu.channels import PARTS, range_of
+from pointcloud.cpu.mixing import ROWS, mix_six, padded, panels
+from simd.lane_memory import scratch, store
+from simd.lanes import COUNT, spread, where
+from simd.threads import guarded
+
+f32 = np.float32
+
+
+def largest(
+    x: Float32[np.ndarray, "b n i"], weight: Float32[np.ndarray, "o i"]
+) -> tuple[Float32[np.ndarray, "b o"], Int64[np.ndarray, "b o"]]:
+    """Maxima over n of x weight^T, and the first n they are at; n lies below 2^24."""
+    batch, rows, depth = x.shape
+    outputs = len(weight)
+    if rows < ROWS:
+        x = x[:, np.arange(ROWS) % rows]
+    found = np.empty((batch, padded(outputs)), f32)
+    places = np.empty(found.shape, np.int64)
+    _largest(np.ascontiguousarray(x), panels(weight.T), np.arange(depth), found, places)
+    return found[:, :outputs], places[:, :outputs]
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def _higher(top, place, value, row):
+    higher = value > top
+    return where(higher, value, top), where(higher, spread(f32(row)), place)
+
+
+@guarded
+@njit(parallel=True, error_model="numpy", nogil=True, cache=True)
+def _largest(x, weights, every, found, places):
+    batch, rows, depth = x.shape
+    columns = found.shape[1]
+    flat, flat_found, flat_places = x.reshape(-1), found.reshape(-1), places.reshape(-1)
+    for task in prange(batch * PARTS):
+        b, part = task // PARTS, task % PARTS
+        first, last = range_of(part, columns // COUNT)
+        at_rows = scratch(COUNT)
+        for block in range(first, last):
+            top, place = spread(f32(-np.inf)), spread(f32(0))
+            for begin in range(0, rows, ROWS):
+                # the last six may be some of those before: equal numbers change nothing
+                row = min(begin, rows - ROWS)
+                at = (b * rows + row) * depth
+                p, q, r, s, t, u = mix_six(flat, at, depth, weights, block * depth, every, depth)
+                top, place = _higher(top, place, p, row)
+                top, place = _higher(top, place, q, row + 1)
+                top, place = _higher(top, place, r, row + 2)
+                top, place = _higher(top, place, s, row + 3)
+                top, place = _higher(top, place, t, row + 4)
+                top, place = _higher(top, place, u, row + 5)
+            here = b * columns + block * COUNT
+            store(flat_found, here, top)
+            store(at_rows, 0, place)
+            for lane in range(COUNT):
+                flat_places[here + lane] = int(at_rows[lane])
+
+
+def largest_backward(
+    x: Float32[np.ndarray, "b n i"],
+    weight: Float32[np.ndarray, "o i"],
+    places: Int64[np.ndarray, "b o"],
+    slope: Float32[np.ndarray, "b o"],
+) -> tuple[Float32[np.ndarray, "b n i"], Float32[np.ndarray, "o i"]]:
+    """Gradients of x and weight for the gradient `slope` of maxima at `places`."""
+    d_x, d_weight = np.zeros_like(x), np.zeros_like(weight)
+    _to_rows(weight, places, slope, d_x)
+    _to_weights(x, places, slope, d_weight)
+    return d_x, d_weight
+
+
+@guarded
+@njit(parallel=True, error_model="numpy", nogil=True, cache=True)
+def _to_rows(weight, places, slope, d_x):
+    outputs, depth = weight.shape
+    for b in prange(len(d_x)):
+        for o in range(outputs):
+            row, g = places[b, o], slope[b, o]
+            for i in range(depth):
+                d_x[b, row, i] += g * weight[o, i]
+
+
+@guarded
+@njit(parallel=True, error_model="numpy", nogil=True, cache=True)
+def _to_weights(x, places, slope, d_weight):
+    outputs, depth = d_weight.shape
+    for o in prange(outputs):
+        for b in range(len(x)):
+            row, g = places[b, o], slope[b, o]
+            for i in range(depth):
+                d_weight[o, i] += g * x[b, row, i]
