@@ -46,7 +46,7 @@ class Command:
     """Length of the training."""
     rate: float = 1e-3
     """Of AdamW."""
-    retain_weight: float = 1.0
+    retain_weight: float = 10.0
     """Weight of what is to be kept."""
     clip: float | None = None
     """Largest norm of the gradient."""
