@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
 from data import keypoints
 from data.errors import UserError
+from lifting.config import Terms
 
 if TYPE_CHECKING:
     from data.motion import Motion
     from lifting.lift import Lift
-
-
-Terms = Literal["permissive", "share-alike"]
-"""Of the weights of the package."""
 
 
 def named_lifter(name: str | None) -> FileLifter:

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from backbones.config import BackboneConfig
 
+Terms = Literal["permissive", "share-alike"]
+"""Of the weights that come with the package."""
 _BACKBONE = BackboneConfig(width=128, depth=8, heads=8, head_dim=16, mlp_ratio=2.0)
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from backbones.saved import fill, read_model, save_model
 from data.errors import UserError
-from lifting.config import LifterConfig, lifter_config
+from lifting.config import LifterConfig, Terms, lifter_config
 from lifting.fitting import new_lifter
 from lifting.model import Lifter
 
 KIND = "lifter"
-Terms = Literal["permissive", "share-alike"]
 _SHIPPED = Path(__file__).parent / "weights"
 
 

@@ -28,8 +28,9 @@ Rows = Int64[np.ndarray, "b c k"]
 def forward(own: Array, near: Rows, scale: Array, offset: Array) -> Array:
     """What each centre pools (b, c, w) of features own (b, c, w), scale and offset (w,)."""
     channels = own.shape[2]
-    pooled = np.empty_like(padded(own))
-    _forward(padded(own), near, padded(scale), padded(offset), channels, pooled)
+    own, scale, offset = (padded(x) for x in (own, scale, offset))
+    pooled = np.empty_like(own)
+    _forward(own, near, scale, offset, channels, pooled)
     return pooled[..., :channels]
 
 
@@ -67,9 +68,11 @@ def _moments(own, near, first, shape, count, sums):
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _weighed(own, near, first, row, shape, at, scale, offset, values, weights):
+def _weighed(own, near, place, shape, scale, offset, values, weights):
     """Fill in a centre's `values`, scaled differences to its neighbours, and their `weights`, not
-    yet divided by their sum; returns that sum and the weighted one of the values."""
+    yet divided by their sum; returns that sum and the weighted one of the values. `place` is the
+    cloud's first row, the centre's, and the first of sixteen channels."""
+    first, row, at = place
     _, around, channels = shape
     x = load(own, row * channels + at)
     highest = spread(f32(-np.inf))
@@ -103,17 +106,9 @@ def _forward(own, near, scale, offset, count, pooled):
         unit = f32(1.0 / (deviation + LEAST_SPREAD))
         for row in range(first, first + centres):
             for at in range(0, channels, COUNT):
+                place, stretch, shift = (first, row, at), load(scale, at) * unit, load(offset, at)
                 total, weighted = _weighed(
-                    flat,
-                    rows,
-                    first,
-                    row,
-                    shape,
-                    at,
-                    load(scale, at) * unit,
-                    load(offset, at),
-                    values,
-                    weights,
+                    flat, rows, place, shape, stretch, shift, values, weights
                 )
                 store(flat_pooled, row * channels + at, weighted / total)
 
@@ -140,18 +135,9 @@ def _backward(own, near, scale, offset, slope, count, d_own, d_scale, d_offset):
         for row in range(first, first + centres):
             by_unit = spread(f32(0))
             for at in range(0, channels, COUNT):
-                stretch = load(scale, at)
+                place, stretch, shift = (first, row, at), load(scale, at), load(offset, at)
                 total, weighted = _weighed(
-                    flat,
-                    rows,
-                    first,
-                    row,
-                    shape,
-                    at,
-                    stretch * unit,
-                    load(offset, at),
-                    values,
-                    weights,
+                    flat, rows, place, shape, stretch * unit, shift, values, weights
                 )
                 pooled = weighted / total
                 g = load(flat_slope, row * channels + at) / total
@@ -172,8 +158,8 @@ def _backward(own, near, scale, offset, slope, count, d_own, d_scale, d_offset):
                     store(flat_d, other, load(flat_d, other) + by_d)
                 store(flat_d_scale, b * channels + at, by_scale)
                 store(flat_d_offset, b * channels + at, by_offset)
-                place = row * channels + at
-                store(flat_d, place, load(flat_d, place) - by_own)
+                here = row * channels + at
+                store(flat_d, here, load(flat_d, here) - by_own)
             store_sums(values, 0, (by_unit,))
             by_deviation -= values[0] * unit * unit
         if deviation > 0.0:
@@ -188,5 +174,5 @@ def _backward(own, near, scale, offset, slope, count, d_own, d_scale, d_offset):
                         by_d = pull * (load(flat, other) - x - middle)
                         by_own = by_own + by_d
                         store(flat_d, other, load(flat_d, other) + by_d)
-                    place = row * channels + at
-                    store(flat_d, place, load(flat_d, place) - by_own)
+                    here = row * channels + at
+                    store(flat_d, here, load(flat_d, here) - by_own)
