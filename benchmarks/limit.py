@@ -25,7 +25,7 @@ from simd.lanes import COUNT
 from simd.threads import set_threads
 from splatting import kernels
 from splatting.config import TrainConfig
-from splatting.cpu import compositing, compositing_backward, pipeline
+from splatting.cpu import blending, compositing, compositing_backward, pipeline
 from splatting.cpu import screen as s
 from splatting.training_state import initial_state
 
@@ -56,7 +56,7 @@ def useful_pairs(records, values, support_q, tile_start, splat_of, columns, widt
                     continue
                 value = values[min(int(q / support_q * last + 0.5), last)]
                 alpha = min(record[s.OPACITY] * value, np.float32(0.99))
-                if through[p] * (1 - alpha) < compositing.STOP:
+                if through[p] * (1 - alpha) < blending.STOP:
                     through[p] = -1
                     continue
                 through[p] *= 1 - alpha

@@ -1,9 +1,5 @@
-"""The backward of compositing, in the same order and with the same stops as the forward.
-
-Splat by splat, because each sums its gradients over all patches that it paints. It visits them four
-times, so that what each visit needs and sums stays in the registers of AVX2, and chains of sums are
-short enough for the machine to work on several patches at once. Position and conic get their
-gradients from five moments of dL/dq about the centre (see `moments_to_gradients`).
+"""The backward of compositing, tile by tile, in the same order and with the same stops as the
+forward: splat by splat, because each sums its gradients over all patches that it paints.
 """
 
 from __future__ import annotations
@@ -11,145 +7,29 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from simd.lane_memory import (
-    load,
-    scratch,
-    spread_at,
-    store,
-    store_sums,
-)
-from simd.lanes import COUNT, absolute, minimum, spread, trailing_zeros, where
+from simd.lane_memory import load, scratch, store
+from simd.lanes import COUNT, spread
 from simd.threads import guarded
 from splatting.cpu import screen as s
 from splatting.cpu import splat_columns as sc
-from splatting.cpu.compositing import (
-    PIXEL_X,
-    PIXEL_Y,
-    STOP,
-    corner,
-    pixel_centres,
+from splatting.cpu.blending import PIXEL_X, PIXEL_Y, corner, pixel_centres
+from splatting.cpu.blending_backward import (
+    BLUE,
+    DEPTH,
+    GREEN,
+    PAIR,
+    PRODUCT,
+    RED,
+    REMAINING,
+    STATE,
+    X,
+    Y,
+    blend_backward,
 )
-from splatting.cpu.falloff import coefficients, paint_and_slope
+from splatting.cpu.falloff import coefficients
 from splatting.cpu.patches import PATCH, load_rows, load_rows_rgb
 
 f32 = np.float32
-
-X, Y, PRODUCT, REMAINING, RED, GREEN, BLUE, DEPTH = (COUNT * k for k in range(8))
-STATE = 8 * COUNT
-"""Numbers of one patch: pixel centres, the product of all 1 - alpha, what the splats not yet
-visited (and the background) still contribute to sum(output * dL/d(output)), so that no second pass
-is needed, and dL/d(output)."""
-FREE, SLOPE, ALONG_X, ALONG_Y = (COUNT * k for k in range(4))
-WEIGHT, D_Q = FREE, SLOPE
-PAIR = 4 * COUNT
-"""Numbers of one patch that a splat keeps from visit to visit."""
-
-
-@njit(error_model="numpy", nogil=True, cache=True)
-def _blend_backward(program, most, columns, i, patches, state, pairs, sums, row):
-    """Gradients that splat `i` receives from the pixels of `patches`, into `sums[row], ...`."""
-    _shade(program, most, columns, i, patches, state, pairs)
-    g_o, abs_x, abs_y = _weigh(most, columns, i, patches, state, pairs)
-    g_red, g_green, g_blue, g_depth = _sum_outputs(patches, state, pairs)
-    g_x, g_y, g_xx, g_xy, g_yy = _sum_moments(columns, i, patches, state, pairs)
-    totals = (g_x, g_y, g_xx, g_xy, g_yy, g_o, g_red, g_green, g_blue, g_depth, abs_x, abs_y)
-    store_sums(sums, row, totals)
-
-
-@njit(error_model="numpy", nogil=True, cache=True)
-def _shade(program, most, columns, i, patches, state, pairs):
-    """o f and o df/dq of splat `i` at each pixel, zero where they have no say, and half of dq/dx
-    and dq/dy."""
-    place = 0
-    while patches != 0:
-        first = trailing_zeros(patches) * STATE
-        patches &= patches - np.uint64(1)
-        dx = load(state, first + X) - spread_at(columns, sc.X + i)
-        dy = load(state, first + Y) - spread_at(columns, sc.Y + i)
-        along_x = dx * spread_at(columns, sc.A + i) + dy * spread_at(columns, sc.B + i)
-        along_y = dx * spread_at(columns, sc.B + i) + dy * spread_at(columns, sc.C + i)
-        q = along_x * dx + along_y * dy
-        free, slope = paint_and_slope(program, columns, sc.PAINT + i, sc.SLOPE + i, sc.BATCH, q)
-        reached = q <= spread_at(columns, sc.Q_CUT + i)
-        store(pairs, place + FREE, where(reached, free, f32(0)))
-        store(pairs, place + SLOPE, where(reached & (free < most), slope, f32(0)))
-        store(pairs, place + ALONG_X, along_x)
-        store(pairs, place + ALONG_Y, along_y)
-        place += PAIR
-
-
-@njit(error_model="numpy", nogil=True, cache=True)
-def _weigh(most, columns, i, patches, state, pairs):
-    """Weights and dL/dq in place of o f and its slope; sums of dL/d(log o), |dL/dx| and |dL/dy|."""
-    g_o, abs_x, abs_y = spread(f32(0)), spread(f32(0)), spread(f32(0))
-    place = 0
-    while patches != 0:
-        first = trailing_zeros(patches) * STATE
-        patches &= patches - np.uint64(1)
-        free = load(pairs, place + FREE)
-        alpha = minimum(free, most)
-        product = load(state, first + PRODUCT)
-        weight = alpha * product
-        after = product - weight
-        store(state, first + PRODUCT, after)
-        d_weight = load(state, first + RED) * spread_at(columns, sc.RED + i)
-        d_weight = d_weight + load(state, first + GREEN) * spread_at(columns, sc.GREEN + i)
-        d_weight = d_weight + load(state, first + BLUE) * spread_at(columns, sc.BLUE + i)
-        d_weight = d_weight + load(state, first + DEPTH) * spread_at(columns, sc.DEPTH + i)
-        # wrong in a pixel that this splat finishes, but nobody asks that one again
-        remaining = load(state, first + REMAINING) - weight * d_weight
-        store(state, first + REMAINING, remaining)
-        still_open = after >= STOP
-        store(pairs, place + WEIGHT, where(still_open, weight, f32(0)))
-        d_alpha = product * d_weight - remaining * (f32(1) / (f32(1) - alpha))
-        d_alpha = where(still_open & (free < most), d_alpha, f32(0))
-        g_o = g_o + d_alpha * free
-        d_q = d_alpha * load(pairs, place + SLOPE)
-        store(pairs, place + D_Q, d_q)
-        abs_x = abs_x + absolute(d_q * load(pairs, place + ALONG_X))
-        abs_y = abs_y + absolute(d_q * load(pairs, place + ALONG_Y))
-        place += PAIR
-    return g_o, abs_x, abs_y
-
-
-@njit(error_model="numpy", nogil=True, cache=True)
-def _sum_outputs(patches, state, pairs):
-    """Sums of weight dL/d(red, green, blue, depth)."""
-    g_red, g_green = spread(f32(0)), spread(f32(0))
-    g_blue, g_depth = spread(f32(0)), spread(f32(0))
-    place = 0
-    while patches != 0:
-        first = trailing_zeros(patches) * STATE
-        patches &= patches - np.uint64(1)
-        weight = load(pairs, place + WEIGHT)
-        g_red = g_red + weight * load(state, first + RED)
-        g_green = g_green + weight * load(state, first + GREEN)
-        g_blue = g_blue + weight * load(state, first + BLUE)
-        g_depth = g_depth + weight * load(state, first + DEPTH)
-        place += PAIR
-    return g_red, g_green, g_blue, g_depth
-
-
-@njit(error_model="numpy", nogil=True, cache=True)
-def _sum_moments(columns, i, patches, state, pairs):
-    """Moments of dL/dq about the centre of splat `i`: position and conic both follow from them."""
-    g_xx, g_xy, g_yy = spread(f32(0)), spread(f32(0)), spread(f32(0))
-    g_x, g_y = spread(f32(0)), spread(f32(0))
-    place = 0
-    while patches != 0:
-        first = trailing_zeros(patches) * STATE
-        patches &= patches - np.uint64(1)
-        dx = load(state, first + X) - spread_at(columns, sc.X + i)
-        dy = load(state, first + Y) - spread_at(columns, sc.Y + i)
-        d_q = load(pairs, place + D_Q)
-        moment_x, moment_y = d_q * dx, d_q * dy
-        g_xx = g_xx + moment_x * dx
-        g_xy = g_xy + moment_x * dy
-        g_yy = g_yy + moment_y * dy
-        g_x = g_x + moment_x
-        g_y = g_y + moment_y
-        place += PAIR
-    return g_x, g_y, g_xx, g_xy, g_yy
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -259,4 +139,4 @@ def composite_backward(
             for i in range(count):
                 patches = painted[begin + i]
                 row = pair_of[begin + i] * s.GRAD_WIDTH
-                _blend_backward(program, most, batch, i, patches, state, pairs, flat, row)
+                blend_backward(program, most, batch, i, patches, state, pairs, flat, row)

@@ -13,7 +13,7 @@ from simd.lane_memory import load, scratch, spread_at, store
 from simd.lanes import COUNT, spread, trailing_zeros, where
 from simd.threads import guarded
 from splatting.cpu import splat_columns as sc
-from splatting.cpu.compositing import PIXEL_X, PIXEL_Y, corner, pixel_centres
+from splatting.cpu.blending import PIXEL_X, PIXEL_Y, corner, distance, pixel_centres
 
 f32 = np.float32
 
@@ -28,10 +28,7 @@ def _count(columns, word, counts, centres, patch):
     while word != 0:
         i = trailing_zeros(word)
         word &= word - np.uint64(1)
-        dx = x - spread_at(columns, sc.X + i)
-        dy = y - spread_at(columns, sc.Y + i)
-        q = dx * spread_at(columns, sc.A + i) + dy * spread_at(columns, sc.TWO_B + i)
-        q = q * dx + dy * dy * spread_at(columns, sc.C + i)
+        q = distance(columns, i, x, y)
         count = count + where(q <= spread_at(columns, sc.Q_CUT + i), f32(1), f32(0))
     store(counts, patch * COUNT, count)
 

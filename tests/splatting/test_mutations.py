@@ -19,18 +19,25 @@ import pytest
 
 from data.camera import Camera
 from splatting import kernels
-from splatting.cpu import compositing_backward, pipeline, projection_backward, spherical_harmonics
+from splatting.cpu import (
+    blending_backward,
+    compositing_backward,
+    pipeline,
+    projection_backward,
+    spherical_harmonics,
+)
 from splatting.splats import PARAMETERS, Splats
 
 BACKWARD = {
-    "splatting.cpu.compositing_backward": (
-        "_shade",
+    "splatting.cpu.blending_backward": (
+        "_shaded",
+        "_weighed",
+        "blend_backward_at_once",
         "_weigh",
         "_sum_outputs",
         "_sum_moments",
-        "_read",
-        "moments_to_gradients",
     ),
+    "splatting.cpu.compositing_backward": ("_read", "moments_to_gradients"),
     "splatting.cpu.projection_backward": (
         "project_backward",
         "_axis",
@@ -133,10 +140,12 @@ class Plain(ast.NodeTransformer):
 
 
 def plain_modules(mutate: tuple[str, str, int] | None) -> tuple[dict[str, types.ModuleType], str]:
-    """The three modules without numba, one term of one function zero; and which term that was."""
+    """The modules without numba, one term of one function zero; and which term that was. A splat
+    visits its patches once where the mutant is in that loop, else in turn."""
     made: dict[str, types.ModuleType] = {}
     hit = ""
-    for module in (spherical_harmonics, compositing_backward, projection_backward):
+    modules = (spherical_harmonics, blending_backward, compositing_backward, projection_backward)
+    for module in modules:
         name = module.__name__
         tree = ast.parse(inspect.getsource(module))
         if mutate is not None and mutate[0] == name:
@@ -152,8 +161,12 @@ def plain_modules(mutate: tuple[str, str, int] | None) -> tuple[dict[str, types.
         plain.__dict__.update(prange=range)
         made[name] = plain
     harmonics = made["splatting.cpu.spherical_harmonics"]
+    blending = made["splatting.cpu.blending_backward"]
+    blending.__dict__.update(paint_and_slope=_paint_and_slope)
+    at_once = mutate is not None and mutate[1] == "blend_backward_at_once"
+    visit = blending.blend_backward_at_once if at_once else blending.blend_backward_in_turn
     loops = made["splatting.cpu.compositing_backward"]
-    loops.__dict__.update(coefficients=_coefficients, paint_and_slope=_paint_and_slope)
+    loops.__dict__.update(coefficients=_coefficients, blend_backward=visit)
     made["splatting.cpu.projection_backward"].__dict__.update(
         sh=harmonics,
         moments_to_gradients=loops.moments_to_gradients,
@@ -225,9 +238,14 @@ def differs(found: dict[str, np.ndarray], truth: dict[str, np.ndarray]) -> bool:
     )
 
 
-def test_without_a_mutation_plain_python_gives_the_compiled_gradients(prepared) -> None:
+@pytest.mark.parametrize("visits", ["at_once", "in_turn"])
+def test_without_a_mutation_plain_python_gives_the_compiled_gradients(prepared, visits) -> None:
     frame, outputs, truth = prepared
-    assert not differs(gradients_with(plain_modules(None)[0], frame, outputs), truth)
+    modules, _ = plain_modules(None)
+    blending = modules["splatting.cpu.blending_backward"]
+    visit = getattr(blending, f"blend_backward_{visits}")
+    modules["splatting.cpu.compositing_backward"].__dict__.update(blend_backward=visit)
+    assert not differs(gradients_with(modules, frame, outputs), truth)
 
 
 def test_every_term_of_the_backward_is_noticed(prepared) -> None:
