@@ -5,6 +5,8 @@ STAMP := .venv/.installed
 TORCH ?= $(or $(shell cat $(STAMP) 2>/dev/null),torch==2.13.0)
 PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3.13 python3.14 python3,$(if $(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(p))))
 EXIT ?=
+# processes that test side by side
+WORKERS ?= 2
 BIN := .venv/bin
 
 .PHONY: help install demo test lint fuzz soak bench bench-full clean chosen
@@ -37,7 +39,8 @@ lint: install
 
 test: lint
 	@sh scripts/system_packages.sh browser
-	$(BIN)/python -m pytest --durations=40 --durations-min=3
+	$(BIN)/python -m pytest -m 'not slow and not alone' -n $(WORKERS) --dist loadfile --durations=40 --durations-min=3
+	$(BIN)/python -m pytest -m 'alone and not slow' --durations=10 --durations-min=3
 
 fuzz: install
 	DARB3D_FUZZ=20000 $(BIN)/python -m pytest tests/data -k spoilt

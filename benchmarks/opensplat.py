@@ -56,7 +56,7 @@ def compare(binary: Path, path: Path, factor: int, rounds: int) -> dict[str, Any
     for _ in range(rounds):
         short, long = (seconds_of(binary, path, factor, steps) for steps in (SHORT, LONG))
         theirs.append(1e3 * (long - short) / (LONG - SHORT))
-        ours.append(step.measure(scene, None, "raised-cosine", threads, 60)["step_ms"])
+        ours.append(step.measure(scene, None, ["raised-cosine"], threads, 60)[0]["step_ms"])
     return {
         "scene": scene.name,
         "splats": len(scene.points.xyz),
@@ -86,7 +86,7 @@ def main() -> None:
         scene = data.load_scene(given.scene, given.data_factor)
         rounds = 10 if given.quick else 60
         threads = os.cpu_count() or 1
-        found = step.measure(scene, None, "raised-cosine", threads, rounds)
+        [found] = step.measure(scene, None, ["raised-cosine"], threads, rounds)
         print(
             f"ours here: {found['step_ms']} ms a step, {scene.name}, {found['splats']:,} splats,"
             f" {found['width']}x{found['height']}, {threads} threads"

@@ -3,14 +3,18 @@
     python -m benchmarks.step SCENE [--data-factor N | --size WxH] --splats N --kernel K --threads T
 
 The splats start at the scene's points, sampled down or repeated with a jitter of half their size to
-reach the count, and lie in memory along a curve through space, as training keeps them. Everything
-that a step does is in `step_ms`: projection, tiles, compositing, loss, backward, Adam.
+reach the count, and lie in memory along a curve through space, as training keeps them; sigmas are
+those of equal screen mass, whatever the kernel. Everything that a step does is in `step_ms`:
+projection, tiles, compositing, loss, backward, Adam. Kernels take turns, a step each, so that a
+slow minute of the machine strikes all of them; `times_first` is the median over turns of the first
+kernel's step divided by this one's.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +28,7 @@ from splatting.config import TrainConfig
 from splatting.cpu import adam, ssim
 from splatting.photos import Photos
 from splatting.splats import Splats
-from splatting.training_state import initial_state
+from splatting.training_state import TrainingState, initial_state
 from splatting.warm_up import warm_up
 
 TRAINING_STAGES = [*STAGES, (ssim, "l1_dssim"), (adam, "adam")]
@@ -49,15 +53,21 @@ def at_size(scene: data.Scene, width: int, height: int) -> data.Scene:
     return replace(scene, views=tuple(views))
 
 
-def measure(
-    scene: data.Scene, count: int | None, kernel: str, threads: int, rounds: int
-) -> dict[str, Any]:
-    """Median milliseconds of a step and of its stages over `rounds` steps after ten to warm up."""
-    set_threads(threads)
+@dataclass
+class Trainee:
+    """A training whose steps are timed, and what they took in seconds."""
+
+    state: TrainingState
+    config: TrainConfig
+    buffers: training.Buffers
+    clock: Clock
+    walls: list[float]
+    cpus: list[float]
+
+
+def trainee(scene: data.Scene, count: int | None, kernel: str, rounds: int) -> Trainee:
+    """`count` splats of the scene (its points, if None) at the beginning of their training."""
     config = TrainConfig(kernel=kernel, steps=rounds, sh_degree=3, drop=0.1)
-    photos = Photos(scene.train)
-    for index in range(len(photos)):  # nothing is decoded in the background while steps are timed
-        photos.take(index, 0)
     state = initial_state(scene, config)
     if count is not None:
         splats = resized(state.splats, count)
@@ -66,32 +76,48 @@ def measure(
         )
         state.statistics = densification.ScreenStatistics.empty(count)
     warm_up(kernels.get(kernel))
-    buffers = training.Buffers()
-    walls, cpus = [], []
-    with Clock(TRAINING_STAGES) as clock:
-        for turn in range(rounds + 10):
+    return Trainee(state, config, training.Buffers(), Clock(TRAINING_STAGES), [], [])
+
+
+def measure(
+    scene: data.Scene, count: int | None, names: Sequence[str], threads: int, rounds: int
+) -> list[dict[str, Any]]:
+    """Median milliseconds of a step and of its stages over `rounds` steps after ten to warm up: a
+    cell for each kernel."""
+    set_threads(threads)
+    photos = Photos(scene.train)
+    for index in range(len(photos)):  # nothing is decoded in the background while steps are timed
+        photos.take(index, 0)
+    trainees = [trainee(scene, count, name, rounds) for name in names]
+    for turn in range(rounds + 10):
+        sample = photos.take(turn % len(photos), 0)
+        for each in trainees:
             if turn == 10:
-                clock.clear()
-                walls.clear()
-                cpus.clear()
-            sample = photos.take(turn % len(photos), 0)
-            wall, cpu = time.perf_counter(), time.process_time()
-            # progress 0.6: full resolution, all harmonics, statistics of density control kept
-            training.step(state, config, sample, 0.6, scene.radius, buffers)
-            walls.append(time.perf_counter() - wall)
-            cpus.append(time.process_time() - cpu)
+                each.clock.clear()
+                each.walls.clear()
+                each.cpus.clear()
+            with each.clock:
+                wall, cpu = time.perf_counter(), time.process_time()
+                # progress 0.6: full resolution, all harmonics, density control's statistics kept
+                training.step(each.state, each.config, sample, 0.6, scene.radius, each.buffers)
+                each.walls.append(time.perf_counter() - wall)
+                each.cpus.append(time.process_time() - cpu)
     camera = photos.take(0, 0).camera
-    return {
-        "splats": len(state.splats),
-        "width": camera.width,
-        "height": camera.height,
-        "threads": threads,
-        "kernel": kernel,
-        "step_ms": round(1e3 * float(np.median(walls)), 3),
-        "step_cpu_ms": round(1e3 * float(np.median(cpus)), 3),
-        "stages": clock.medians(),
-        "peak_memory_mb": round(peak_memory_mb()),
-    }
+    return [
+        {
+            "splats": len(each.state.splats),
+            "width": camera.width,
+            "height": camera.height,
+            "threads": threads,
+            "kernel": name,
+            "step_ms": round(1e3 * float(np.median(each.walls)), 3),
+            "step_cpu_ms": round(1e3 * float(np.median(each.cpus)), 3),
+            "times_first": round(float(np.median(np.divide(trainees[0].walls, each.walls))), 3),
+            "stages": each.clock.medians(),
+            "peak_memory_mb": round(peak_memory_mb()),
+        }
+        for name, each in zip(names, trainees, strict=True)
+    ]
 
 
 def main() -> None:
@@ -111,13 +137,10 @@ def main() -> None:
     machine = facts()
     print(machine)
     rounds = 15 if given.quick else given.rounds
-    cells = [
-        measure(scene, given.splats, kernel, given.threads, rounds)
-        for kernel in given.kernel or BOTH
-    ]
+    cells = measure(scene, given.splats, given.kernel or BOTH, given.threads, rounds)
     names = [*NAMES, "l1_dssim", "adam"]
     print_table(
-        ["splats", "size", "threads", "kernel", "step_ms", "cpu_ms", *names, "MB"],
+        ["splats", "size", "threads", "kernel", "step_ms", "cpu_ms", "times_first", *names, "MB"],
         [
             [
                 f"{c['splats']:,}",
@@ -126,6 +149,7 @@ def main() -> None:
                 c["kernel"],
                 f"{c['step_ms']:.2f}",
                 f"{c['step_cpu_ms']:.2f}",
+                f"{c['times_first']:.2f}",
                 *(f"{c['stages'][name]['wall_ms']:.2f}" for name in names),
                 c["peak_memory_mb"],
             ]

@@ -155,10 +155,12 @@ def test_every_package_imported_is_declared() -> None:
         assert {distribution.get(package, package) for package in foreign} <= declared, name(path)
 
 
+@pytest.mark.alone
 def test_import_app_is_quick() -> None:
     assert quickest([sys.executable, "-P", "-c", "import app.__main__"]) < 0.3
 
 
+@pytest.mark.alone
 def test_help_is_quick_and_names_every_command() -> None:
     assert quickest([sys.executable, "-P", "-m", "app", "--help"]) < 0.5
 

@@ -16,6 +16,13 @@ from browsing import chromium, opened, until
 ROOT = Path(__file__).parents[2]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Pages are drawn in software by both cores: beside other tests they would be late."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.alone)
+
+
 class RealCommand:
     """`darb3d` of this checkout as a user would run it, whatever the current folder holds."""
 
