@@ -23,9 +23,9 @@ _CAPS = {12: 0.15, 18: 0.3, 26: 0.3, 36: 0.15, 56: 0.1}
 """Most joints of a batch and how often; few joints make many clips."""
 _MOST_CLIPS = 128
 """Of a step: to make more, of a few frames each, would take longer than to learn from them."""
-_FASTEST = 4.0
-"""Frames of the source between two of a training clip, at most; 1 at least where there are
-enough."""
+_SPAN = 64.0
+"""Frames of the source that a clip spans at most, however few it has of them: a clip of four is as
+good as one of sixteen where they lie as far apart, and costs a quarter."""
 _UNCHANGED = AugmentConfig(stretch=0, bend=0, drop=0, merge=0, edges=0, clean=1)
 
 
@@ -67,7 +67,7 @@ def examples_of_step(rigs: Sequence[RigClips], config: LiftFitConfig, step: int)
 
 def _source(rigs: Sequence[RigClips], config: LiftFitConfig, rng: np.random.Generator) -> Motion:
     if not rigs or rng.random() < config.generated:
-        frames = int(config.frames * rng.uniform(1.5, 3.5))
+        frames = int(max(1.5 * config.frames, _SPAN * rng.uniform(0.375, 0.875)))
         return random_motion(random_rig(rng), rng, frames=frames)
     rig = rigs[int(rng.integers(len(rigs)))]
     return rig.clips[_by_length(rig, rng)]
@@ -113,7 +113,7 @@ def joined(examples: Sequence[Example]) -> tuple[LiftInputs, Truth]:
 def _part(xyz: np.ndarray, frames: int, rng: np.random.Generator) -> np.ndarray:
     """`frames` frames at some speed, from anywhere in a clip, forwards or backwards."""
     longest = (len(xyz) - 1) / max(1, frames - 1)
-    step = min(longest, float(np.exp(rng.uniform(0.0, np.log(_FASTEST)))))
+    step = min(longest, float(np.exp(rng.uniform(0.0, np.log(max(1.0, _SPAN / frames))))))
     begin = rng.uniform(0.0, max(0.0, len(xyz) - 1 - step * (frames - 1)))
     places = np.clip(begin + step * np.arange(frames), 0, len(xyz) - 1)
     part = resampled(xyz, places)
