@@ -16,13 +16,13 @@ from pointcloud.config import (
 
 Name = Literal["transformer", "pointnet", "3dgpe", "mamba3d", "mamba3d-3dgpe"]
 _POINTS = {"smoothing": 0.2, "drop": 0.5}
-_TOKENS = {"smoothing": 0.2}
+_GROUPS = {"smoothing": 0.2, "drop": 0.5, "rate": 5e-4, "clip": 10.0}
 RECIPES: dict[str, dict[str, Any]] = {
     "transformer": {"smoothing": 0.1},
     "pointnet": _POINTS,
     "3dgpe": _POINTS,
-    "mamba3d": {**_TOKENS, "rate": 5e-4, "clip": 10.0},
-    "mamba3d-3dgpe": {**_TOKENS, "rate": 5e-4, "clip": 10.0, "gaussian_rate": 5e-3},
+    "mamba3d": _GROUPS,
+    "mamba3d-3dgpe": {**_GROUPS, "gaussian_rate": 5e-3},
 }
 """Fields of FitConfig that differ from its defaults."""
 
