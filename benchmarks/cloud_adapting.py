@@ -37,8 +37,8 @@ RANK, BITS = 4, 4
 ADAPTED = ("head", "sine-lora", "lora", "all-0.001", "all-0.0003")
 """All weights at two rates: the better one is what the others are held against."""
 FORGOTTEN = ("sine-lora", "lora")
-RETAIN_WEIGHT = 10.0
-"""Of what is kept, as `darb3d forget` weighs it."""
+RATE, RETAIN_WEIGHT = 1e-3, 10.0
+"""Of `darb3d forget`: its rate, and the weight of what is kept."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def forgotten(cell: Cell, steps: int) -> dict[str, float]:
     before = [_percent(saved.model, part) for part in parts]
     kind: Any = cell.way
     config = bounded(saved.model.config, kind, RANK)
-    unlearning = UnlearningConfig(steps, retain_weight=RETAIN_WEIGHT)
+    unlearning = UnlearningConfig(steps, RATE, RETAIN_WEIGHT)
     forget(saved.model, train, (cell.forget,), config, unlearning, seed=cell.seed)
     after = [_percent(saved.model, part) for part in parts]
     low_rank = low_rank_parts(adapters_of(saved.model)).values()
