@@ -7,7 +7,7 @@ reach the count, and lie in memory along a curve through space, as training keep
 those of equal screen mass, whatever the kernel. Everything that a step does is in `step_ms`:
 projection, tiles, compositing, loss, backward, Adam. Kernels take turns, a step each, so that a
 slow minute of the machine strikes all of them; `times_first` is the median over turns of the first
-kernel's step divided by this one's.
+kernel's step divided by this one's; memory is that of all of them together.
 """
 
 from __future__ import annotations

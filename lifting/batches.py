@@ -24,8 +24,8 @@ _CAPS = {12: 0.15, 18: 0.3, 26: 0.3, 36: 0.15, 56: 0.1}
 _MOST_CLIPS = 128
 """Of a step: to make more, of a few frames each, would take longer than to learn from them."""
 _SPAN = 64.0
-"""Frames of the source that a clip spans at most, however few it has of them: a clip of four is as
-good as one of sixteen where they lie as far apart, and costs a quarter."""
+"""Frames of the source that a clip spans at most, however few it has of them: neighbours that are
+nearly the same say little."""
 _UNCHANGED = AugmentConfig(stretch=0, bend=0, drop=0, merge=0, edges=0, clean=1)
 
 

@@ -70,7 +70,8 @@ def _alpha(program, most, columns, i, q):
 @njit(error_model="numpy", nogil=True, cache=True)
 def blend_at_once(program, most, columns, word, centres, patch, state, alphas):
     """Add what the splats of `word` contribute to the `state` of one patch; those that paint, as
-    bits, and whether any pixel of the patch is still open. `alphas` is room for 64 vectors."""
+    bits, and whether any pixel of the patch is still open. `alphas` is room for 64 vectors,
+    which the other way needs."""
     left, top = corner(patch)
     x = load(centres, PIXEL_X) + f32(left)
     y = load(centres, PIXEL_Y) + f32(top)

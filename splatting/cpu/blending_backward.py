@@ -85,7 +85,7 @@ def _weighed(most, columns, i, state, first, free, red, green, blue, depth):
 @njit(error_model="numpy", nogil=True, cache=True)
 def blend_backward_at_once(program, most, columns, i, patches, state, pairs, sums, row):
     """Gradients that splat `i` receives from the pixels of `patches`, into `sums[row], ...`;
-    `pairs` is room for PAIR numbers of each patch."""
+    `pairs` is room for PAIR numbers of each patch, which the other way needs."""
     g_x, g_y, g_xx, g_xy, g_yy = _no_sums()
     g_red, g_green, g_blue, g_depth, g_o = _no_sums()
     abs_x, abs_y = spread(f32(0)), spread(f32(0))
