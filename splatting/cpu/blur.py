@@ -24,6 +24,9 @@ RADIUS = 5
 CHANNELS = 3
 ROWS = 4
 """Rows that are blurred together."""
+RING = 16
+"""Rows of slopes that are kept: four are compared together, and the gradient of four rows asks for
+five more on either side. A power of two."""
 
 _offsets = np.arange(-RADIUS, RADIUS + 1)
 _gaussian = np.exp(-(_offsets**2) / (2 * 1.5**2))
@@ -79,32 +82,29 @@ def _window(y, rows):
 
 @njit(error_model="numpy", nogil=True, cache=True)
 def moments_at_once(render, photo, y, rows, columns, taps, lines):
-    """p, q, p^2, q^2 and p q blurred along y for four rows from `y`: lines 4 m + o."""
+    """p, q, p^2 + q^2 and p q blurred along y for four rows from `y`: lines 4 m + o."""
     first, end = _window(y, rows)
     zero = spread(f32(0))
     for x in range(0, columns, COUNT):
         p0, p1, p2, p3 = zero, zero, zero, zero
         q0, q1, q2, q3 = zero, zero, zero, zero
-        pp0, pp1, pp2, pp3 = zero, zero, zero, zero
-        qq0, qq1, qq2, qq3 = zero, zero, zero, zero
+        s0, s1, s2, s3 = zero, zero, zero, zero
         pq0, pq1, pq2, pq3 = zero, zero, zero, zero
         for k in range(first, end):
             at = (y - RADIUS + k) * columns + x
             p = load_part(render, at, columns - x)
             q = load_part(photo, at, columns - x)
-            pp, qq, pq = p * p, q * q, p * q
+            s, pq = p * p + q * q, p * q
             t0, t1 = spread_at(taps, 3 + k), spread_at(taps, 2 + k)
             t2, t3 = spread_at(taps, 1 + k), spread_at(taps, k)
             p0, p1, p2, p3 = p0 + p * t0, p1 + p * t1, p2 + p * t2, p3 + p * t3
             q0, q1, q2, q3 = q0 + q * t0, q1 + q * t1, q2 + q * t2, q3 + q * t3
-            pp0, pp1, pp2, pp3 = pp0 + pp * t0, pp1 + pp * t1, pp2 + pp * t2, pp3 + pp * t3
-            qq0, qq1, qq2, qq3 = qq0 + qq * t0, qq1 + qq * t1, qq2 + qq * t2, qq3 + qq * t3
+            s0, s1, s2, s3 = s0 + s * t0, s1 + s * t1, s2 + s * t2, s3 + s * t3
             pq0, pq1, pq2, pq3 = pq0 + pq * t0, pq1 + pq * t1, pq2 + pq * t2, pq3 + pq * t3
         _store_four(lines, 0, x, p0, p1, p2, p3)
         _store_four(lines, 4, x, q0, q1, q2, q3)
-        _store_four(lines, 8, x, pp0, pp1, pp2, pp3)
-        _store_four(lines, 12, x, qq0, qq1, qq2, qq3)
-        _store_four(lines, 16, x, pq0, pq1, pq2, pq3)
+        _store_four(lines, 8, x, s0, s1, s2, s3)
+        _store_four(lines, 12, x, pq0, pq1, pq2, pq3)
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -118,33 +118,80 @@ def _store_four(lines, line, x, a, b, c, d):
 @njit(error_model="numpy", nogil=True, cache=True)
 def moments_in_turn(render, photo, y, rows, columns, taps, lines):
     """The same, one after the other."""
-    along_y(render, None, y, rows, columns, columns, taps, lines, 0)
-    along_y(photo, None, y, rows, columns, columns, taps, lines, 4)
-    along_y(render, render, y, rows, columns, columns, taps, lines, 8)
-    along_y(photo, photo, y, rows, columns, columns, taps, lines, 12)
-    along_y(render, photo, y, rows, columns, columns, taps, lines, 16)
+    _along_y(render, None, None, y, rows, columns, taps, lines, 0)
+    _along_y(photo, None, None, y, rows, columns, taps, lines, 4)
+    _along_y(render, render, photo, y, rows, columns, taps, lines, 8)
+    _along_y(render, photo, None, y, rows, columns, taps, lines, 12)
 
 
 moments_along_y = moments_at_once if ROOMY else moments_in_turn
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def along_y(image, factor, y, rows, stride, columns, taps, lines, line):
-    """`image`, or its product with `factor` where that is not None, blurred along y for four rows
-    from `y` into four lines; rows of it begin `stride` apart."""
+def _along_y(image, factor, other, y, rows, columns, taps, lines, line):
+    """`image`, times `factor` and plus the square of `other` where those are not None, blurred
+    along y for four rows from `y` into four lines."""
     first, end = _window(y, rows)
     for x in range(0, columns, COUNT):
         a, b, c, d = spread(f32(0)), spread(f32(0)), spread(f32(0)), spread(f32(0))
         for k in range(first, end):
-            at = (y - RADIUS + k) * stride + x
+            at = (y - RADIUS + k) * columns + x
             value = load_part(image, at, columns - x)
             if factor is not None:
                 value = value * load_part(factor, at, columns - x)
+            if other is not None:
+                beside = load_part(other, at, columns - x)
+                value = value + beside * beside
             a = a + value * spread_at(taps, 3 + k)
             b = b + value * spread_at(taps, 2 + k)
             c = c + value * spread_at(taps, 1 + k)
             d = d + value * spread_at(taps, k)
         _store_four(lines, line, x, a, b, c, d)
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def slopes_at_once(ring, y, rows, columns, taps, lines):
+    """Three maps, of which row r lies at r % RING in whole lanes, blurred along y for four rows
+    from `y`: lines 4 m + o."""
+    first, end = _window(y, rows)
+    stride = padded(columns)
+    zero = spread(f32(0))
+    for x in range(0, columns, COUNT):
+        a0, a1, a2, a3 = zero, zero, zero, zero
+        b0, b1, b2, b3 = zero, zero, zero, zero
+        c0, c1, c2, c3 = zero, zero, zero, zero
+        for k in range(first, end):
+            at = ((y - RADIUS + k) & (RING - 1)) * stride + x
+            a, b, c = load(ring[0], at), load(ring[1], at), load(ring[2], at)
+            t0, t1 = spread_at(taps, 3 + k), spread_at(taps, 2 + k)
+            t2, t3 = spread_at(taps, 1 + k), spread_at(taps, k)
+            a0, a1, a2, a3 = a0 + a * t0, a1 + a * t1, a2 + a * t2, a3 + a * t3
+            b0, b1, b2, b3 = b0 + b * t0, b1 + b * t1, b2 + b * t2, b3 + b * t3
+            c0, c1, c2, c3 = c0 + c * t0, c1 + c * t1, c2 + c * t2, c3 + c * t3
+        _store_four(lines, 0, x, a0, a1, a2, a3)
+        _store_four(lines, 4, x, b0, b1, b2, b3)
+        _store_four(lines, 8, x, c0, c1, c2, c3)
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def slopes_in_turn(ring, y, rows, columns, taps, lines):
+    """The same, one after the other."""
+    first, end = _window(y, rows)
+    stride = padded(columns)
+    for m in range(3):
+        for x in range(0, columns, COUNT):
+            a, b, c, d = spread(f32(0)), spread(f32(0)), spread(f32(0)), spread(f32(0))
+            for k in range(first, end):
+                at = ((y - RADIUS + k) & (RING - 1)) * stride + x
+                value = load(ring[m], at)
+                a = a + value * spread_at(taps, 3 + k)
+                b = b + value * spread_at(taps, 2 + k)
+                c = c + value * spread_at(taps, 1 + k)
+                d = d + value * spread_at(taps, k)
+            _store_four(lines, ROWS * m, x, a, b, c, d)
+
+
+slopes_along_y = slopes_at_once if ROOMY else slopes_in_turn
 
 
 @njit(error_model="numpy", nogil=True, cache=True)

@@ -1,13 +1,15 @@
-"""The training loss L1 + D-SSIM, its value and its gradient in two passes over the rows.
+"""The training loss L1 + D-SSIM, its value and its gradient in one pass over the rows.
 
 SSIM (Wang et al. 2004) with the window of 3DGS (`splatting.cpu.blur`). A row of pixels is taken as
 one run of 3 w floats, so that a blur along x is a sum of shifted copies and a blur along y a sum of
 rows: both are straight SIMD. The gradient needs no second look at the photos, because the blur is
-its own transpose.
+its own transpose; it follows the comparison at a distance of five rows, so that the slopes between
+the two never leave the cache: each thread keeps the sixteen rows of them that are still wanted.
 """
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 from jaxtyping import Float32
 from numba import njit, prange
@@ -18,12 +20,14 @@ from simd.lanes import COUNT, absolute, spread, where
 from simd.threads import guarded
 from splatting.cpu.blur import (
     CHANNELS,
+    RADIUS,
+    RING,
     ROWS,
     STAGGERED,
     along_x,
-    along_y,
     moments_along_y,
     padded,
+    slopes_along_y,
 )
 
 f32 = np.float32
@@ -37,65 +41,51 @@ class SsimWorkspace:
     def __init__(self) -> None:
         self._buffer = np.empty(0, np.float32)
 
-    def take(self, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
-        """Three maps of slopes, flat with rows in whole lanes, and two sums a row."""
-        plane = rows * padded(columns)
-        if self._buffer.size < 3 * plane + 2 * rows:
-            self._buffer = np.empty(3 * plane + 2 * rows, np.float32)
-        sums = self._buffer[3 * plane : 3 * plane + 2 * rows]
-        return self._buffer[: 3 * plane].reshape(3, plane), sums.reshape(2, rows)
+    def take(self, bands: int, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rings of three maps of slopes, `(bands, 3, RING * stride)` with rows in whole lanes, and
+        two sums a row."""
+        ring = RING * padded(columns)
+        size = 3 * bands * ring
+        if self._buffer.size < size + 2 * rows:
+            self._buffer = np.empty(size + 2 * rows, np.float32)
+        sums = self._buffer[size : size + 2 * rows]
+        return self._buffer[:size].reshape(bands, 3, ring), sums.reshape(2, rows)
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _compare_row(render, photo, y, columns, lines, offset, slopes, sums):
-    """SSIM and L1 of row `y` into `sums (2, h)`, and the slopes of SSIM by the moments."""
+def _compare_row(render, photo, y, columns, lines, offset, slopes):
+    """Sums of SSIM and L1 over row `y`; the slopes of SSIM by E[p], E[p q] and, doubled, E[p^2]
+    into the ring."""
     similarity, distance = spread(f32(0)), spread(f32(0))
+    begin = (y & (RING - 1)) * padded(columns)
     for x in range(0, columns, COUNT):
         mean_p, mean_q = along_x(lines[offset], x), along_x(lines[4 + offset], x)
-        var_p = along_x(lines[8 + offset], x) - mean_p * mean_p
-        var_q = along_x(lines[12 + offset], x) - mean_q * mean_q
-        cov = along_x(lines[16 + offset], x) - mean_p * mean_q
-        above = mean_p * mean_q * f32(2) + C1
-        beside = cov * f32(2) + C2
-        below = mean_p * mean_p + mean_q * mean_q + C1
-        varied = var_p + var_q + C2
+        product, squares = mean_p * mean_q, mean_p * mean_p + mean_q * mean_q
+        above = product * f32(2) + C1
+        beside = (along_x(lines[12 + offset], x) - product) * f32(2) + C2
+        below = squares + C1
+        # SSIM asks for the sum of the two variances only: one map for both
+        varied = along_x(lines[8 + offset], x) - squares + C2
         inverse = f32(1) / (below * varied)
         ssim = above * beside * inverse
         similarity = similarity + only_first(ssim, columns - x)
         p = load_part(render, y * columns + x, columns - x)
         q = load_part(photo, y * columns + x, columns - x)
         distance = distance + absolute(p - q)
-        # by the blurred moments E[p], E[p^2] and E[p q], with the variances written out
-        by_square = ssim * below * inverse * f32(-1)
-        by_product = above * inverse * f32(2)
-        by_mean = (
-            mean_q * beside * inverse * f32(2)
-            - mean_p * ssim * varied * inverse * f32(2)
-            - mean_p * by_square * f32(2)
-            - mean_q * by_product
-        )
-        at = y * padded(columns) + x
-        store(slopes[0], at, by_mean)
-        store(slopes[1], at, by_square)
-        store(slopes[2], at, by_product)
+        # by the blurred moments, with variances and covariance written out
+        inverse = inverse * f32(2)
+        ssim = ssim * inverse
+        by_square = ssim * below * f32(-1)
+        by_product = above * inverse
+        by_photo = beside - above
+        by_render = varied - below
+        by_mean = mean_q * inverse * by_photo - mean_p * ssim * by_render
+        store(slopes[0], begin + x, by_mean)
+        store(slopes[1], begin + x, by_square)
+        store(slopes[2], begin + x, by_product)
     for m in range(3):  # what was stored beyond the border is no part of the picture
-        slopes[m, y * padded(columns) + columns : (y + 1) * padded(columns)] = f32(0)
-    store_sums(sums[0], y, (similarity,))
-    store_sums(sums[1], y, (distance,))
-
-
-@guarded
-@njit(parallel=True, error_model="numpy", nogil=True, cache=True)
-def _compare(render, photo, columns, taps, slopes, sums):
-    """SSIM and L1 of each row into `sums (2, h)`; the slopes of SSIM by the three moments of p into
-    `slopes (3, h * stride)`."""
-    rows = sums.shape[1]
-    for group in prange((rows + ROWS - 1) // ROWS):
-        y = group * ROWS
-        lines = np.zeros((5 * ROWS, padded(columns) + 2 * COUNT), np.float32)
-        moments_along_y(render, photo, y, rows, columns, taps, lines)
-        for offset in range(min(ROWS, rows - y)):
-            _compare_row(render, photo, y + offset, columns, lines, offset, slopes, sums)
+        slopes[m, begin + columns : begin + padded(columns)] = f32(0)
+    return similarity, distance
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -105,7 +95,7 @@ def _gradient_row(render, photo, y, columns, lines, offset, by_l1, by_ssim, grad
         p, q = load_part(render, at, columns - x), load_part(photo, at, columns - x)
         similar = (
             along_x(lines[offset], x)
-            + p * along_x(lines[4 + offset], x) * f32(2)
+            + p * along_x(lines[4 + offset], x)
             + q * along_x(lines[8 + offset], x)
         )
         side = where(p > q, f32(1), where(p < q, f32(-1), f32(0)))
@@ -113,23 +103,54 @@ def _gradient_row(render, photo, y, columns, lines, offset, by_l1, by_ssim, grad
         store_part(gradient, at, columns - x, slope)
 
 
+@njit(error_model="numpy", nogil=True, cache=True)
+def _band(render, photo, begin, end, rows, columns, taps, by_l1, by_ssim, slopes, sums, gradient):
+    """SSIM and L1 of the rows from `begin` to `end` into `sums (2, h)`, and their gradient."""
+    width = padded(columns) + 2 * COUNT
+    moments = np.zeros((4 * ROWS, width), np.float32)
+    blurred = np.zeros((3 * ROWS, width), np.float32)
+    ahead = begin - RADIUS
+    for y in range(begin, end, ROWS):
+        while ahead < y + ROWS + RADIUS:
+            moments_along_y(render, photo, ahead, rows, columns, taps, moments)
+            for row in range(max(ahead, 0), min(ahead + ROWS, rows)):
+                found = _compare_row(render, photo, row, columns, moments, row - ahead, slopes)
+                if begin <= row < end:
+                    store_sums(sums[0], row, (found[0],))
+                    store_sums(sums[1], row, (found[1],))
+            ahead += ROWS
+        slopes_along_y(slopes, y, rows, columns, taps, blurred)
+        for row in range(y, min(y + ROWS, end)):
+            _gradient_row(
+                render, photo, row, columns, blurred, row - y, by_l1, by_ssim, gradient
+            )
+
+
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
-def _gradient(render, photo, rows, columns, taps, slopes, dssim_weight, gradient):
-    """dL/dp = (1 - w) sign(p - q) / n - w (blur(by_mean) + 2 p blur(by_square) + q
-    blur(by_product)) / n."""
+def _loss(render, photo, rows, columns, taps, dssim_weight, slopes, sums, gradient):
+    """dL/dp = (1 - w) sign(p - q) / n - w (blur(by E[p]) + 2 p blur(by E[p^2]) + q blur(by
+    E[p q])) / n, a band of rows for each ring of `slopes`."""
     by_l1 = f32((1.0 - dssim_weight) / (rows * columns))
     by_ssim = f32(-dssim_weight / (rows * columns))
-    for group in prange((rows + ROWS - 1) // ROWS):
-        y = group * ROWS
-        lines = np.zeros((3 * ROWS, padded(columns) + 2 * COUNT), np.float32)
-        stride = padded(columns)
-        for m in range(3):
-            along_y(slopes[m], None, y, rows, stride, stride, taps, lines, 4 * m)
-        for offset in range(min(ROWS, rows - y)):
-            _gradient_row(
-                render, photo, y + offset, columns, lines, offset, by_l1, by_ssim, gradient
-            )
+    bands = slopes.shape[0]
+    groups = (rows + ROWS - 1) // ROWS
+    for band in prange(bands):
+        begin, end = groups * band // bands * ROWS, groups * (band + 1) // bands * ROWS
+        _band(
+            render,
+            photo,
+            begin,
+            min(end, rows),
+            rows,
+            columns,
+            taps,
+            by_l1,
+            by_ssim,
+            slopes[band],
+            sums,
+            gradient,
+        )
 
 
 def l1_dssim(
@@ -144,9 +165,8 @@ def l1_dssim(
     rows, width, _ = render.shape
     columns = width * CHANNELS
     p, q, gradient = render.reshape(-1), photo.reshape(-1), grad_out.reshape(-1)
-    slopes, sums = workspace.take(rows, columns)
-    _compare(p, q, columns, STAGGERED, slopes, sums)
-    _gradient(p, q, rows, columns, STAGGERED, slopes, dssim_weight, gradient)
+    slopes, sums = workspace.take(numba.get_num_threads(), rows, columns)
+    _loss(p, q, rows, columns, STAGGERED, dssim_weight, slopes, sums, gradient)
     similarity, l1 = sums.astype(np.float64).sum(axis=1) / render.size
     loss = (1.0 - dssim_weight) * l1 + dssim_weight * (1.0 - similarity)
     return float(loss), float(l1), float(similarity)
