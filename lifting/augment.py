@@ -29,13 +29,13 @@ class AugmentConfig:
     """Share of clips in which some joints bend as they do in no clip."""
     angle: float = 0.35
     """Standard deviation of those bends, in radians."""
-    drop: float = 0.6
+    drop: float = 0.45
     """Share of clips whose joints are thinned out."""
     merge: float = 0.15
     """Share of clips in which some joints move to the middle of a bone."""
     edges: float = 0.15
     """Share of clips whose edges are partly others than the bones."""
-    clean: float = 0.4
+    clean: float = 0.6
     """Share of clips whose tracks are left as they are."""
     hidden: float = 0.45
     """Most points hidden in a clip whose tracks are spoilt."""

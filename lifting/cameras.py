@@ -11,6 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
+DISTANCES = np.arange(1.0, 10.0, 0.5)
+"""Diagonals of the clip's box between a camera that frames it and its middle, nearest first."""
+_FOCAL = 1050.0 / 1080.0
+"""35 mm on 36 mm of film, over the width of the picture."""
+
 
 @dataclass(frozen=True)
 class ViewConfig:
@@ -28,6 +33,10 @@ class ViewConfig:
     """Share of cameras that move with the animal."""
     any_roll: float = 0.05
     """Share of cameras turned by any angle."""
+    framed: float = 0.4
+    """Where no elevation is given, the share of cameras that stand as people place them: still,
+    level, about upright, and as near as a usual lens allows without anything leaving the picture.
+    There perspective says most: the nearer leg looks longer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +82,8 @@ def random_view(
     config: ViewConfig = ViewConfig(),
 ) -> View:
     """A clip through a camera drawn at random."""
+    if config.elevation_rad is None and rng.random() < config.framed:
+        return _framed_at_random(xyz, up, rng)
     elevation = _elevation(rng, config)
     any_roll = rng.random() < config.any_roll
     roll = rng.uniform(-np.pi, np.pi) if any_roll else rng.normal(0.0, config.roll_rad)
@@ -105,6 +116,29 @@ def view_of(
     away = max(distance * size, 1.25 * -float(cam[..., 2].min()))
     cam = cam + np.array([0.0, 0.0, away])
     return View(cam[..., :2] / cam[..., 2:], cam, up_cam, elevation_rad)
+
+
+def framed(
+    xyz: Float64[np.ndarray, "t j 3"],
+    rotation: Float64[np.ndarray, "3 3"],
+    up: Float64[np.ndarray, "3"],
+) -> View:
+    """A clip seen by a still camera of a 35 mm lens, aimed at the middle of the clip's box from the
+    nearest of `DISTANCES` at which all points are in the picture, as AnimalSyn3D sets it up."""
+    elevation = float(np.arcsin(np.clip(-rotation[2] @ up / np.linalg.norm(up), -1.0, 1.0)))
+    for distance in DISTANCES:
+        view = view_of(xyz, rotation, up, distance, elevation)
+        if (np.abs(view.xy) * _FOCAL <= 0.5).all():
+            return view
+    return view
+
+
+def _framed_at_random(
+    xyz: Float64[np.ndarray, "t j 3"], up: Float64[np.ndarray, "3"], rng: np.random.Generator
+) -> View:
+    azimuth = rng.uniform(0, 2 * np.pi)
+    elevation, roll = np.clip(rng.normal(0.0, (0.1, 0.04)), -0.3, 0.3)
+    return framed(xyz, look_from(azimuth, elevation, roll, up), up)
 
 
 def _elevation(rng: np.random.Generator, config: ViewConfig) -> float:

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from lifting.cameras import View, look_from, view_of
+from lifting.cameras import View, framed, look_from
 from lifting.clips import RigClips, families, windows
 
 UNSEEN = (
@@ -41,10 +41,6 @@ Split = Literal["train", "selection", "unseen"]
 HELD_OUT = 5
 """Of a family's movements, every fifth is kept for the row of seen rigs, and not trained on."""
 FRAMES = 48
-DISTANCES = np.arange(1.0, 10.0, 0.5)
-"""Diagonals between camera and animal that AnimalSyn3D tries, nearest first."""
-_FOCAL = 1050.0 / 1080.0
-"""35 mm on 36 mm of film, over the width of the picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,8 +127,7 @@ def still_camera_clips(
     frames: int = FRAMES,
 ) -> list[TestClip]:
     """Windows of `frames` frames of every clip, each through `views` still perspective cameras of
-    any azimuth, as AnimalSyn3D sets them: aimed at the middle of the clip's box, at the nearest of
-    its distances from which all points are in the picture."""
+    any azimuth that frame the clip, as AnimalSyn3D sets them."""
     rng = np.random.default_rng(seed)
     found = []
     for rig in rigs:
@@ -142,7 +137,7 @@ def still_camera_clips(
                 for _ in range(views):
                     azimuth, elevation = rng.uniform(0, 2 * np.pi), rng.uniform(*elevation_rad)
                     up = np.array(window.up)
-                    view = _in_picture(window.xyz, look_from(azimuth, elevation, 0.0, up), up)
+                    view = framed(window.xyz, look_from(azimuth, elevation, 0.0, up), up)
                     skeleton = rig.skeleton
                     found.append(
                         TestClip(
@@ -156,14 +151,6 @@ def still_camera_clips(
                         )
                     )
     return found
-
-
-def _in_picture(xyz: np.ndarray, rotation: np.ndarray, up: np.ndarray) -> View:
-    for distance in DISTANCES:
-        view = view_of(xyz, rotation, up, distance, float(np.arcsin(-rotation[2] @ up)))
-        if (np.abs(view.xy) * _FOCAL <= 0.5).all():
-            return view
-    return view
 
 
 def hide(

@@ -7,6 +7,7 @@ Where browsers draw for themselves, the thread keeps their splats up to date ins
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from app.viewer.cameras import camera_from_pose
 from app.viewer.speed import Speed
 from app.viewer.splat_layer import SplatLayer
 from app.viewer.stage import Stage
+from app.viewer.waiting import told
 
 if TYPE_CHECKING:
     from viser import ClientHandle
@@ -52,6 +54,7 @@ class RenderWorker(threading.Thread):
         self._speed = Speed()
         self._failed = False
         self._layer = SplatLayer(client, stage)
+        self._first = True
 
     def wake(self) -> None:
         """The camera moved, or the picture is out of date."""
@@ -81,7 +84,9 @@ class RenderWorker(threading.Thread):
 
     def _draw(self, moving: bool) -> None:
         try:
-            self._stage.alone(self._show, moving)
+            with told(self._client) if self._first else contextlib.nullcontext():
+                self._stage.alone(self._show, moving)
+            self._first = False
         except Exception as error:  # a page must outlive whatever a render does
             if not self._ended:
                 self._failed = True

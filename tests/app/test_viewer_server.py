@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from app.viewer import Viewer
+from app.viewer import Viewer, waiting
 from app.viewer.address import free_port
 from app.viewer.page import FARTHEST, NEAREST, page_scale
 from app.viewer.scene_view import MAX_DEPTH, MIN_DEPTH, RenderWorker, page_depth
@@ -144,6 +145,32 @@ def test_a_failing_render_is_told_and_the_next_one_is_drawn():
     worker.end()
     worker.join(5)
     assert not worker.is_alive()
+
+
+def test_a_page_that_waits_for_its_first_picture_says_so(monkeypatch):
+    monkeypatch.setattr(waiting, "PATIENCE_S", 0.05)
+    go_on, notices = threading.Event(), []
+
+    def render(_splats, camera):
+        go_on.wait(5)
+        return picture(camera)
+
+    stage, client = Stage(render), FakeClient()
+    notice = SimpleNamespace(remove=lambda: notices.append("away"))
+    client.add_notification = lambda title, _body, **_: notices.append(title) or notice
+    worker = RenderWorker(client, stage, lambda _: None)
+    worker.start()
+    stage.put("splats")
+    worker.wake()
+    assert until(lambda: notices == ["Drawing the first picture"])
+    go_on.set()
+    assert until(lambda: client.pictures and notices[-1] == "away")
+    for shown in range(2, 4):  # from now on it is quick, and says nothing
+        worker.wake()
+        assert until(lambda shown=shown: len(client.pictures) >= shown)
+    worker.end()
+    worker.join(5)
+    assert len(notices) == 2
 
 
 def test_latest_camera_wins_and_rest_brings_full_size():

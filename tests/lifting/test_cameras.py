@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lifting.cameras import ViewConfig, look_from, random_view, view_of
+from lifting.cameras import DISTANCES, ViewConfig, framed, look_from, random_view, view_of
 
 UPS = [(0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0), (0.6, 0.0, -0.8)]
 
@@ -51,8 +51,39 @@ def test_nothing_comes_behind_a_camera() -> None:
     up = np.array([0.0, 0.0, 1.0])
     heights = []
     for _ in range(200):
-        view = random_view(xyz, up, rng, ViewConfig(distance=(0.3, 0.6)))
+        view = random_view(xyz, up, rng, ViewConfig(distance=(0.3, 0.6), framed=0.2))
         assert np.isfinite(view.xy).all()
         assert np.isclose(np.linalg.norm(view.up_cam), 1.0)
         heights.append(view.elevation_rad)
     assert min(heights) < -0.1 and max(heights) > 1.4
+
+
+def test_a_framed_clip_fills_the_picture_and_does_not_leave_it() -> None:
+    rng = np.random.default_rng(2)
+    up = np.array([0.0, 0.0, 2.0])
+    half = 0.5 * 1080 / 1050
+    for _ in range(20):
+        xyz = rng.standard_normal((9, 6, 3)) * rng.uniform(0.2, 3.0, 3)
+        rotation = look_from(rng.uniform(0, 6), rng.uniform(-0.3, 1.0), 0.0, up)
+        view = framed(xyz, rotation, up)
+        assert np.abs(view.xy).max() <= half
+        diagonal = np.linalg.norm(np.ptp(xyz.reshape(-1, 3), axis=0))
+        nearest = view_of(xyz, rotation, up, DISTANCES[0])
+        distance = (view.xyz_cam - xyz @ rotation.T)[..., 2].mean()
+        middle = 0.5 * (xyz.reshape(-1, 3).min(axis=0) + xyz.reshape(-1, 3).max(axis=0))
+        distance = (distance + rotation[2] @ middle) / diagonal
+        assert np.abs(nearest.xy).max() > half or np.isclose(distance, DISTANCES[0], atol=0.3)
+        assert np.isclose(-rotation[2] @ up / 2.0, np.sin(view.elevation_rad))
+
+
+def test_framed_cameras_stand_still_and_level() -> None:
+    rng = np.random.default_rng(3)
+    xyz = rng.standard_normal((9, 6, 3))
+    up = np.array([0.0, 1.0, 0.0])
+    views = [random_view(xyz, up, rng, ViewConfig(framed=1.0)) for _ in range(50)]
+    assert max(abs(view.elevation_rad) for view in views) <= 0.3
+    apart = np.linalg.norm(np.diff(xyz, axis=0), axis=2)
+    for view in views:
+        moved = np.linalg.norm(np.diff(view.xyz_cam, axis=0), axis=2)
+        np.testing.assert_allclose(moved, apart, atol=1e-9)
+        assert view.up_cam[1] < -0.9
