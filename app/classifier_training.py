@@ -177,8 +177,9 @@ class Training:
                 "calibration_error": round(error, 4),
             },
         }
-        if self.distil is not None:
-            written["distilled"] = {"teacher": self.teacher, **asdict(self.distil)}
+        if self.teacher is not None and self.distil is not None:
+            # its name: where it lay is nobody's business who gets the model
+            written["distilled"] = {"teacher": Path(self.teacher).stem, **asdict(self.distil)}
         saved = SavedClassifier(model, train.classes, written, temperature, familiarity)
         save_classifier(self.out, saved, self.half)
         self.state_path.unlink(missing_ok=True)

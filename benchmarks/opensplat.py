@@ -1,11 +1,12 @@
 """A training step against OpenSplat's on the CPU.
 
-    python -m benchmarks.opensplat SCENE [--data-factor N] [--binary PATH] [--json FILE]
+    python -m benchmarks.opensplat SCENE [--data-factor N] [--binary PATH [--build TEXT]]
 
 With a binary, blocks of both programs alternate on the same folder, the same number of threads and
 nearly the same number of splats (both start at the points of the model): the time of their step is
 the difference of a long and a short run divided by the difference in steps, so that start-up drops
-out. Without one, figures that were recorded elsewhere are printed, with their machines and dates.
+out. OpenSplat asks for every photo that the model names. Without a binary, figures that were
+recorded elsewhere are printed, with their machines and dates.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ def main() -> None:
     options.add_argument("scene", type=Path)
     options.add_argument("--data-factor", type=int, default=1)
     options.add_argument("--binary", type=Path, help="an opensplat built on this machine")
+    options.add_argument("--build", default="", help="version and flags of it, for the record")
     options.add_argument("--rounds", type=int, default=3)
     given = options.parse_args()
     machine = facts()
@@ -80,7 +82,8 @@ def main() -> None:
     content: dict[str, Any] = {"benchmark": "opensplat", "machine": machine}
     if given.binary:
         found = compare(given.binary, given.scene, given.data_factor, given.rounds)
-        content |= {"slower_side": f"{given.binary} --cpu, default options", "cell": found}
+        theirs = ", ".join(filter(None, [given.binary.name, given.build]))
+        content |= {"slower_side": f"{theirs}; --cpu, default options", "cell": found}
         print_table(list(found), [list(found.values())])
     else:
         scene = data.load_scene(given.scene, given.data_factor)

@@ -19,8 +19,9 @@ from lifting.losses import Truth
 from lifting.motions import random_motion
 from lifting.random_rigs import random_rig
 
-_CAPS = {12: 0.15, 18: 0.3, 26: 0.3, 36: 0.15, 56: 0.1}
-"""Most joints of a batch and how often; few joints make many clips."""
+_CAPS = {13: 0.15, 18: 0.2, 26: 0.2, 36: 0.2, 56: 0.25}
+"""Most joints of a batch and how often; few joints make many clips, but rigs of many are to be seen
+whole, as they are when they are lifted."""
 _MOST_CLIPS = 128
 """Of a step: to make more, of a few frames each, would take longer than to learn from them."""
 _SPAN = 64.0

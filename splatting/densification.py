@@ -14,10 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float32
-from numba import njit, prange
+from numba import njit
 
 from data.geometry import rotation_from_quat
-from simd.threads import guarded
 from splatting.kernels import ALPHA_CUT
 from splatting.splats import PARAMETERS, Splats, concatenate
 
@@ -52,10 +51,9 @@ class ScreenStatistics:
         return self.pull / np.maximum(self.views, 1.0)
 
 
-@guarded
-@njit(parallel=True, error_model="numpy", nogil=True, cache=True)
+@njit(error_model="numpy", nogil=True, cache=True)
 def _add_view(visible, screen, half_width, half_height, pull, views):
-    for j in prange(len(visible)):
+    for j in range(len(visible)):  # one thread is done before another would be awake
         x, y = screen[j, 2] * half_width, screen[j, 3] * half_height
         pull[visible[j]] += math.sqrt(x * x + y * y)
         views[visible[j]] += 1.0

@@ -5,13 +5,15 @@ Where registers hold thirty-two vectors (see `simd.registers`) a splat visits it
 Elsewhere it visits them four times, so that what each visit needs and sums stays in the sixteen
 registers of AVX2, and chains of sums are short enough for the machine to work on several patches at
 once. Position and conic get their gradients from five moments of dL/dq about the centre (see
-`moments_to_gradients`).
+`moments_to_gradients`). `deep` is None where nothing asks for depth, as in most trainings: then it
+costs nothing, because loops are compiled for either.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.extending import overload
 
 from simd.lane_memory import load, spread_at, store, store_sums
 from simd.lanes import COUNT, absolute, minimum, spread, trailing_zeros, where
@@ -31,6 +33,30 @@ FREE, SLOPE, ALONG_X, ALONG_Y = (COUNT * k for k in range(4))
 WEIGHT, D_Q = FREE, SLOPE
 PAIR = 4 * COUNT
 """Numbers of one patch that a splat keeps from visit to visit."""
+
+
+def by_depth(deep, state, place):
+    """dL/d(depth) of a patch, or None."""
+    return None if deep is None else load(state, place)
+
+
+def plus_product(total, factor, other):
+    """`total + factor * other`, or `total` where `other` is None."""
+    return total if other is None else total + factor * other
+
+
+@overload(by_depth, inline="always")
+def _by_depth(deep, state, place):
+    if isinstance(deep, types.NoneType):
+        return lambda deep, state, place: None
+    return lambda deep, state, place: load(state, place)
+
+
+@overload(plus_product, inline="always")
+def _plus_product(total, factor, other):
+    if isinstance(other, types.NoneType):
+        return lambda total, factor, other: total
+    return lambda total, factor, other: total + factor * other
 
 
 @njit(inline="always")
@@ -54,10 +80,10 @@ def _shaded(program, most, columns, i, dx, dy):
 
 
 @njit(inline="always")
-def _outputs(state, first):
+def _outputs(deep, state, first):
     """dL/d(red, green, blue, depth) there."""
     red, green = load(state, first + RED), load(state, first + GREEN)
-    return red, green, load(state, first + BLUE), load(state, first + DEPTH)
+    return red, green, load(state, first + BLUE), by_depth(deep, state, first + DEPTH)
 
 
 @njit(inline="always")
@@ -72,7 +98,7 @@ def _weighed(most, columns, i, state, first, free, red, green, blue, depth):
     d_weight = red * spread_at(columns, sc.RED + i)
     d_weight = d_weight + green * spread_at(columns, sc.GREEN + i)
     d_weight = d_weight + blue * spread_at(columns, sc.BLUE + i)
-    d_weight = d_weight + depth * spread_at(columns, sc.DEPTH + i)
+    d_weight = plus_product(d_weight, spread_at(columns, sc.DEPTH + i), depth)
     # wrong in a pixel that this splat finishes, but nobody asks that one again
     remaining = load(state, first + REMAINING) - weight * d_weight
     store(state, first + REMAINING, remaining)
@@ -83,7 +109,7 @@ def _weighed(most, columns, i, state, first, free, red, green, blue, depth):
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def blend_backward_at_once(program, most, columns, i, patches, state, pairs, sums, row):
+def blend_backward_at_once(program, most, deep, columns, i, patches, state, pairs, sums, row):
     """Gradients that splat `i` receives from the pixels of `patches`, into `sums[row], ...`;
     `pairs` is room for PAIR numbers of each patch, which the other way needs."""
     g_x, g_y, g_xx, g_xy, g_yy = _no_sums()
@@ -94,7 +120,7 @@ def blend_backward_at_once(program, most, columns, i, patches, state, pairs, sum
         patches &= patches - np.uint64(1)
         # what the state holds is read once: a compiler cannot know that stores leave it alone
         dx, dy = _offset(columns, i, state, first)
-        red, green, blue, depth = _outputs(state, first)
+        red, green, blue, depth = _outputs(deep, state, first)
         free, slope, along_x, along_y = _shaded(program, most, columns, i, dx, dy)
         weight, d_alpha = _weighed(most, columns, i, state, first, free, red, green, blue, depth)
         d_q = d_alpha * slope
@@ -104,7 +130,7 @@ def blend_backward_at_once(program, most, columns, i, patches, state, pairs, sum
         g_red = g_red + weight * red
         g_green = g_green + weight * green
         g_blue = g_blue + weight * blue
-        g_depth = g_depth + weight * depth
+        g_depth = plus_product(g_depth, weight, depth)
         moment_x, moment_y = d_q * dx, d_q * dy
         g_xx = g_xx + moment_x * dx
         g_xy = g_xy + moment_x * dy
@@ -116,11 +142,11 @@ def blend_backward_at_once(program, most, columns, i, patches, state, pairs, sum
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def blend_backward_in_turn(program, most, columns, i, patches, state, pairs, sums, row):
+def blend_backward_in_turn(program, most, deep, columns, i, patches, state, pairs, sums, row):
     """The same in four loops."""
     _shade(program, most, columns, i, patches, state, pairs)
-    g_o, abs_x, abs_y = _weigh(most, columns, i, patches, state, pairs)
-    g_red, g_green, g_blue, g_depth = _sum_outputs(patches, state, pairs)
+    g_o, abs_x, abs_y = _weigh(most, deep, columns, i, patches, state, pairs)
+    g_red, g_green, g_blue, g_depth = _sum_outputs(deep, patches, state, pairs)
     g_x, g_y, g_xx, g_xy, g_yy = _sum_moments(columns, i, patches, state, pairs)
     totals = (g_x, g_y, g_xx, g_xy, g_yy, g_o, g_red, g_green, g_blue, g_depth, abs_x, abs_y)
     store_sums(sums, row, totals)
@@ -152,7 +178,7 @@ def _shade(program, most, columns, i, patches, state, pairs):
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _weigh(most, columns, i, patches, state, pairs):
+def _weigh(most, deep, columns, i, patches, state, pairs):
     """Weights and dL/dq in place of o f and its slope; sums of dL/d(log o), |dL/dx| and |dL/dy|."""
     g_o, abs_x, abs_y = spread(f32(0)), spread(f32(0)), spread(f32(0))
     place = 0
@@ -160,7 +186,7 @@ def _weigh(most, columns, i, patches, state, pairs):
         first = trailing_zeros(patches) * STATE
         patches &= patches - np.uint64(1)
         free = load(pairs, place + FREE)
-        red, green, blue, depth = _outputs(state, first)
+        red, green, blue, depth = _outputs(deep, state, first)
         weight, d_alpha = _weighed(most, columns, i, state, first, free, red, green, blue, depth)
         store(pairs, place + WEIGHT, weight)
         d_q = d_alpha * load(pairs, place + SLOPE)
@@ -173,7 +199,7 @@ def _weigh(most, columns, i, patches, state, pairs):
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _sum_outputs(patches, state, pairs):
+def _sum_outputs(deep, patches, state, pairs):
     """Sums of weight dL/d(red, green, blue, depth)."""
     g_red, g_green = spread(f32(0)), spread(f32(0))
     g_blue, g_depth = spread(f32(0)), spread(f32(0))
@@ -182,11 +208,11 @@ def _sum_outputs(patches, state, pairs):
         first = trailing_zeros(patches) * STATE
         patches &= patches - np.uint64(1)
         weight = load(pairs, place + WEIGHT)
-        red, green, blue, depth = _outputs(state, first)
+        red, green, blue, depth = _outputs(deep, state, first)
         g_red = g_red + weight * red
         g_green = g_green + weight * green
         g_blue = g_blue + weight * blue
-        g_depth = g_depth + weight * depth
+        g_depth = plus_product(g_depth, weight, depth)
         place += PAIR
     return g_red, g_green, g_blue, g_depth
 

@@ -65,19 +65,22 @@ def _read(state, centres, tile_x, tile_y, rgb, transmittance, depth, d_rgb, d_al
             place = top * width + left
             red, green, blue = load_rows_rgb(d_rgb.reshape(3 * flat), 3 * place, 3 * width)
             r, g, b = load_rows_rgb(rgb.reshape(3 * flat), 3 * place, 3 * width)
-            by_depth = load_rows(d_depth.reshape(flat), place, width)
             # rgb holds the background's share; alpha = 1 - T adds -dL/dalpha for each unit of T
             remaining = r * red + g * green + b * blue
-            remaining = remaining + load_rows(depth.reshape(flat), place, width) * by_depth
-            remaining = remaining - load_rows(
-                transmittance.reshape(flat), place, width
-            ) * load_rows(d_alpha.reshape(flat), place, width)
+            if d_alpha is not None:
+                through = load_rows(transmittance.reshape(flat), place, width)
+                by_alpha = load_rows(d_alpha.reshape(flat), place, width)
+                remaining = remaining - through * by_alpha
+            if d_depth is not None:
+                by_depth = load_rows(d_depth.reshape(flat), place, width)
+                drawn = load_rows(depth.reshape(flat), place, width)
+                remaining = remaining + drawn * by_depth
+                store(state, first + DEPTH, by_depth)
             store(state, first + PRODUCT, spread(f32(1)))
             store(state, first + REMAINING, remaining)
             store(state, first + RED, red)
             store(state, first + GREEN, green)
             store(state, first + BLUE, blue)
-            store(state, first + DEPTH, by_depth)
             continue
         for plane in range(PRODUCT, STATE, COUNT):
             store(state, first + plane, zero)
@@ -89,9 +92,11 @@ def _read(state, centres, tile_x, tile_y, rgb, transmittance, depth, d_rgb, d_al
                     slope = d_rgb[y, x, channel]
                     state[first + RED + channel * COUNT + k] = slope
                     state[first + REMAINING + k] += rgb[y, x, channel] * slope
-                state[first + DEPTH + k] = d_depth[y, x]
-                state[first + REMAINING + k] += depth[y, x] * d_depth[y, x]
-                state[first + REMAINING + k] -= transmittance[y, x] * d_alpha[y, x]
+                if d_alpha is not None:
+                    state[first + REMAINING + k] -= transmittance[y, x] * d_alpha[y, x]
+                if d_depth is not None:
+                    state[first + DEPTH + k] = d_depth[y, x]
+                    state[first + REMAINING + k] += depth[y, x] * d_depth[y, x]
 
 
 @guarded
@@ -117,8 +122,8 @@ def composite_backward(
     """One row of `pair_gradients (p, 12)` for each (tile, splat) pair, from the gradients of the
     outputs; the rows of a splat, summed, become gradients in `moments_to_gradients`.
 
-    `d_rgb (h, w, 3)`, `d_alpha (h, w)` and `d_depth (h, w)` are dL/d(output); all images lie in
-    one piece. No two tiles write the same row, so nothing is locked and the sum over tiles can be
+    `d_rgb (h, w, 3)`, `d_alpha (h, w)` and `d_depth (h, w)` are dL/d(output), the latter two None
+    for zero; all images lie in one piece. No two tiles write the same row, so nothing is locked and the sum over tiles can be
     taken in a fixed order afterwards.
     """
     table = coefficients(program)
@@ -139,4 +144,6 @@ def composite_backward(
             for i in range(count):
                 patches = painted[begin + i]
                 row = pair_of[begin + i] * s.GRAD_WIDTH
-                blend_backward(program, most, batch, i, patches, state, pairs, flat, row)
+                blend_backward(
+                    program, most, d_depth, batch, i, patches, state, pairs, flat, row
+                )

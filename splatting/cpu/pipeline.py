@@ -216,10 +216,10 @@ def backward(
 ) -> Gradients:
     """Gradients of the stored parameters from those of the frame's rgb, alpha and depth; those of
     the higher harmonics, three quarters of all numbers, only with `harmonics`."""
-    if d_alpha is None:
-        d_alpha = _zeros(work, "no_alpha", frame.depth.shape)
-    if d_depth is None:
+    if d_alpha is not None and d_depth is None:  # loops are compiled for both and for neither
         d_depth = _zeros(work, "no_depth", frame.depth.shape)
+    if d_depth is not None and d_alpha is None:
+        d_alpha = _zeros(work, "no_alpha", frame.depth.shape)
     splats, kernel = frame.splats, frame.splats.kernel
     pair_gradients = work.take("pair_gradients", (len(frame.splat_of), s.GRAD_WIDTH))
     with numba.parallel_chunksize(compositing.TILES_AT_ONCE):

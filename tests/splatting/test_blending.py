@@ -27,15 +27,15 @@ def blended(at_once, program, columns, word, patch, state):
 
 
 @njit
-def blended_backward(at_once, program, columns, i, patches, state, sums):
+def blended_backward(at_once, program, deep, columns, i, patches, state, sums):
     room = np.zeros(sc.PATCHES * blending_backward.PAIR, f32)
     if at_once:
         blending_backward.blend_backward_at_once(
-            program, MOST, columns, i, patches, state, room, sums, 0
+            program, MOST, deep, columns, i, patches, state, room, sums, 0
         )
     else:
         blending_backward.blend_backward_in_turn(
-            program, MOST, columns, i, patches, state, room, sums, 0
+            program, MOST, deep, columns, i, patches, state, room, sums, 0
         )
 
 
@@ -103,9 +103,8 @@ def test_weights_by_hand_and_the_stop(at_once: bool) -> None:
     np.testing.assert_array_equal(untouched, np.delete(blank(), 5, axis=0))
 
 
-@pytest.mark.parametrize("kernel", ["raised-cosine", "gaussian", "modular-sinc"])
-def test_both_ways_get_the_same_gradients(kernel: str) -> None:
-    program, columns = tile_of(kernel, 0.8)
+def slopes_at_pixels() -> np.ndarray:
+    """The state of a tile's patches before the first splat, with random slopes."""
     rng = np.random.default_rng(6)
     first = rng.normal(size=(sc.PATCHES, blending_backward.STATE)).astype(f32)
     pixels = np.arange(COUNT)
@@ -114,10 +113,33 @@ def test_both_ways_get_the_same_gradients(kernel: str) -> None:
         first[patch, blending_backward.X :][:COUNT] = left + pixels % 4 + 0.5
         first[patch, blending_backward.Y :][:COUNT] = top + pixels // 4 + 0.5
     first[:, blending_backward.PRODUCT :][:, :COUNT] = rng.uniform(0, 1, (sc.PATCHES, COUNT))
+    return first
+
+
+@pytest.mark.parametrize("kernel", ["raised-cosine", "gaussian", "modular-sinc"])
+def test_both_ways_get_the_same_gradients(kernel: str) -> None:
+    program, columns = tile_of(kernel, 0.8)
+    first = slopes_at_pixels()
     for patches in (1, 2**63, 2**64 - 1):
         states, sums = (first.copy(), first.copy()), np.zeros((2, 12), f32)
         for way in range(2):
             flat = states[way].reshape(-1)
-            blended_backward(way == 0, program, columns, 9, np.uint64(patches), flat, sums[way])
+            blended_backward(way == 0, program, True, columns, 9, np.uint64(patches), flat, sums[way])
         np.testing.assert_allclose(states[0], states[1], rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(sums[0], sums[1], rtol=1e-4, atol=1e-5 * np.abs(sums).max())
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_without_depth_gradients_are_those_of_a_depth_that_nobody_asks_for(at_once: bool) -> None:
+    program, columns = tile_of("raised-cosine", 0.8)
+    asked = slopes_at_pixels()
+    asked[:, blending_backward.DEPTH :][:, :COUNT] = 0
+    never = asked.copy()
+    never[:, blending_backward.DEPTH :][:, :COUNT] = np.nan
+    sums = np.zeros((2, 12), f32)
+    patches = np.uint64(2**64 - 1)
+    for row, (deep, state) in enumerate(((True, asked), (None, never))):
+        blended_backward(at_once, program, deep, columns, 9, patches, state.reshape(-1), sums[row])
+    depth = 9
+    np.testing.assert_allclose(np.delete(sums[1], depth), np.delete(sums[0], depth), rtol=1e-6)
+    assert sums[0].any() and sums[1, depth] == 0
