@@ -123,8 +123,8 @@ def composite_backward(
     outputs; the rows of a splat, summed, become gradients in `moments_to_gradients`.
 
     `d_rgb (h, w, 3)`, `d_alpha (h, w)` and `d_depth (h, w)` are dL/d(output), the latter two None
-    for zero; all images lie in one piece. No two tiles write the same row, so nothing is locked and the sum over tiles can be
-    taken in a fixed order afterwards.
+    for zero; all images lie in one piece. No two tiles write the same row, so nothing is locked and
+    the sum over tiles can be taken in a fixed order afterwards.
     """
     table = coefficients(program)
     flat = pair_gradients.reshape(pair_gradients.size)
@@ -144,6 +144,4 @@ def composite_backward(
             for i in range(count):
                 patches = painted[begin + i]
                 row = pair_of[begin + i] * s.GRAD_WIDTH
-                blend_backward(
-                    program, most, d_depth, batch, i, patches, state, pairs, flat, row
-                )
+                blend_backward(program, most, d_depth, batch, i, patches, state, pairs, flat, row)

@@ -121,9 +121,7 @@ def _band(render, photo, begin, end, rows, columns, taps, by_l1, by_ssim, slopes
             ahead += ROWS
         slopes_along_y(slopes, y, rows, columns, taps, blurred)
         for row in range(y, min(y + ROWS, end)):
-            _gradient_row(
-                render, photo, row, columns, blurred, row - y, by_l1, by_ssim, gradient
-            )
+            _gradient_row(render, photo, row, columns, blurred, row - y, by_l1, by_ssim, gradient)
 
 
 @guarded

@@ -124,7 +124,9 @@ def test_both_ways_get_the_same_gradients(kernel: str) -> None:
         states, sums = (first.copy(), first.copy()), np.zeros((2, 12), f32)
         for way in range(2):
             flat = states[way].reshape(-1)
-            blended_backward(way == 0, program, True, columns, 9, np.uint64(patches), flat, sums[way])
+            blended_backward(
+                way == 0, program, True, columns, 9, np.uint64(patches), flat, sums[way]
+            )
         np.testing.assert_allclose(states[0], states[1], rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(sums[0], sums[1], rtol=1e-4, atol=1e-5 * np.abs(sums).max())
 
