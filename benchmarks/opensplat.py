@@ -34,8 +34,6 @@ RECORDED = [
 ]
 """Scene, machine, month, milliseconds a step of OpenSplat (WebODM) at its HEAD of 2026-08-20, with
 threads and -O3 -march=native."""
-
-
 SAME_WORK = ["--sh-degree-interval", 1, "--densify-until", 10 * LONG]
 """Options that have OpenSplat do what a step of ours does: all harmonics from the start, and Adam
 in every step, where by default the second half of a run has it in every 32nd."""
@@ -44,18 +42,8 @@ in every step, where by default the second half of a run has it in every 32nd.""
 def seconds_of(binary: Path, scene: Path, factor: int, steps: int, more: Sequence[Any]) -> float:
     """Wall time of a whole run of `steps` steps on the CPU, with `more` options."""
     with tempfile.TemporaryDirectory() as folder:
-        words = [
-            binary,
-            scene,
-            "--cpu",
-            "-n",
-            steps,
-            "-d",
-            factor,
-            "-o",
-            f"{folder}/out.ply",
-            *more,
-        ]
+        words = [binary, scene, "--cpu", "-n", steps, "-d", factor]
+        words += ["-o", f"{folder}/out.ply", *more]
         started = time.perf_counter()
         done = subprocess.run(
             [str(word) for word in words], capture_output=True, text=True, check=False

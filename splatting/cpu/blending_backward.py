@@ -42,7 +42,10 @@ def by_depth(deep, state, place):
 
 def plus_product(total, factor, other):
     """`total + factor * other`, or `total` where `other` is None."""
-    return total if other is None else total + factor * other
+    if other is None:
+        return total
+    more = total + factor * other
+    return more
 
 
 @overload(by_depth, inline="always")

@@ -77,9 +77,9 @@ def _compare_row(render, photo, y, columns, lines, offset, slopes):
         ssim = ssim * inverse
         by_square = ssim * below * f32(-1)
         by_product = above * inverse
-        by_photo = beside - above
-        by_render = varied - below
-        by_mean = mean_q * inverse * by_photo - mean_p * ssim * by_render
+        of_photo = beside - above
+        of_render = varied - below
+        by_mean = mean_q * inverse * of_photo - mean_p * ssim * of_render
         store(slopes[0], begin + x, by_mean)
         store(slopes[1], begin + x, by_square)
         store(slopes[2], begin + x, by_product)

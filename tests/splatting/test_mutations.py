@@ -30,6 +30,7 @@ from splatting.splats import PARAMETERS, Splats
 
 BACKWARD = {
     "splatting.cpu.blending_backward": (
+        "plus_product",
         "_shaded",
         "_weighed",
         "blend_backward_at_once",

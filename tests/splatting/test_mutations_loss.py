@@ -12,7 +12,7 @@ from simd.lane_functions import only_first
 from splatting.cpu import blur, ssim
 
 SLOPES = {
-    *("by_mean", "by_square", "by_product", "by_photo", "by_render"),
+    *("by_mean", "by_square", "by_product", "of_photo", "of_render"),
     *("similar", "slope", "by_l1", "by_ssim"),
 }
 
