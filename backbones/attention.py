@@ -6,6 +6,8 @@ initialisation finds each by its name. `heads` and `head_dim` do not depend on t
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -65,13 +67,48 @@ def biased_attention(
     """softmax(q k^T / sqrt(d) + bias) v where every query may look somewhere.
 
     A bias of fewer rows serves b/c rows of the batch each, in turn. torch's kernels have no
-    gradient for a bias: with one they fall back to steps that look for empty rows on the way.
+    gradient for a bias; where one is wanted on a CPU, of heads of 16, 32, ... numbers in less than
+    float64, loops of our own run.
     """
     if bias is None:
         return functional.scaled_dot_product_attention(q, k, v)
+    exact = torch.float64 in (q.dtype, bias.dtype)
+    if torch.is_grad_enabled() and q.device.type == "cpu" and not (exact or q.shape[-1] % 16):
+        return _Biased.apply(q, k, v, bias)  # type: ignore[return-value]
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
     scores = scores.unflatten(0, (len(bias), -1)) + bias[:, None]
     return scores.softmax(-1).flatten(0, 1) @ v
+
+
+class _Biased(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, *given: Tensor) -> Tensor:  # type: ignore[override]
+        from backbones.cpu.biased_attention import forward
+
+        *tokens, bias = given
+        arrays = [*map(_by_token, tokens), bias.detach().float().contiguous()]
+        out = torch.empty_like(arrays[0])
+        log_sums = out.new_empty(len(out), out.shape[2], out.shape[1])
+        forward(*(x.numpy() for x in (*arrays, out, log_sums)))
+        ctx.save_for_backward(*arrays, out, log_sums)
+        ctx.kinds = [x.dtype for x in given]
+        return out.transpose(1, 2).to(given[0].dtype)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        from backbones.cpu.biased_attention import backward
+
+        arrays = ctx.saved_tensors
+        q, k, v, bias = arrays[:4]
+        found = [torch.empty_like(q), *(torch.zeros_like(x) for x in (k, v, bias))]
+        backward(*(x.numpy() for x in (*arrays, _by_token(slope), *found)))
+        found[:3] = (x.transpose(1, 2) for x in found[:3])
+        return tuple(x.to(kind) for x, kind in zip(found, ctx.kinds, strict=True))
+
+
+def _by_token(x: Float[Tensor, "b h n d"]) -> Float[Tensor, "b n h d"]:
+    """The heads of a token side by side, as they come out of a layer."""
+    return x.detach().transpose(1, 2).float().contiguous()
 
 
 class Attention(nn.Module):
