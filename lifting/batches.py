@@ -27,6 +27,8 @@ _MOST_CLIPS = 128
 _SPAN = 64.0
 """Frames of the source that a clip spans at most, however few it has of them: neighbours that are
 nearly the same say little."""
+_AROUND = 8
+"""Frames beyond a part that its interpolation looks at: others weigh less than 1e-4."""
 _UNCHANGED = AugmentConfig(stretch=0, bend=0, drop=0, merge=0, edges=0, clean=1)
 
 
@@ -117,7 +119,8 @@ def _part(xyz: np.ndarray, frames: int, rng: np.random.Generator) -> np.ndarray:
     step = min(longest, float(np.exp(rng.uniform(0.0, np.log(max(1.0, _SPAN / frames))))))
     begin = rng.uniform(0.0, max(0.0, len(xyz) - 1 - step * (frames - 1)))
     places = np.clip(begin + step * np.arange(frames), 0, len(xyz) - 1)
-    part = resampled(xyz, places)
+    first = max(0, int(places[0]) - _AROUND)
+    part = resampled(xyz[first : int(places[-1]) + _AROUND + 2], places - first)
     return part[::-1] if rng.random() < 0.2 else part
 
 

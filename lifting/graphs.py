@@ -36,9 +36,11 @@ def hops(near: Bool[np.ndarray, "j j"]) -> Int64[np.ndarray, "j j"]:
     return steps
 
 
-def structure(near: Bool[np.ndarray, "j j"]) -> Float32[np.ndarray, "j s"]:
+def structure(
+    near: Bool[np.ndarray, "j j"], steps: Int64[np.ndarray, "j j"]
+) -> Float32[np.ndarray, "j s"]:
     """A joint's place in the skeleton: how likely a random walk of 1 to WALKS steps ends where it
-    began, its number of neighbours, its mean and largest number of steps to the others."""
+    began, its number of neighbours, its mean and largest number of steps to the others (`hops`)."""
     alone = near & ~np.eye(len(near), dtype=bool)
     degree = alone.sum(axis=1)
     walk = alone / np.maximum(degree, 1)[:, None]
@@ -46,6 +48,5 @@ def structure(near: Bool[np.ndarray, "j j"]) -> Float32[np.ndarray, "j s"]:
     for _ in range(WALKS):
         power = power @ walk
         back.append(np.diag(power))
-    steps = hops(near)
     rest = [degree / 3.0, steps.mean(axis=1) / FARTHEST, steps.max(axis=1) / FARTHEST]
     return np.stack([*back, *rest], axis=1).astype(np.float32)

@@ -87,6 +87,7 @@ def prepare(
     trust = seen.astype(float) if confidence is None else np.where(seen, confidence, 0.0)
     change = np.gradient(place, axis=0) if len(place) > 1 else np.zeros_like(place)
     point = np.concatenate([place, change, seen[..., None].astype(float), trust[..., None]], axis=2)
+    apart, steps = pair_numbers(place), hops(near)
     frame = np.concatenate(
         [middle, np.log(np.maximum(spread / size, 1e-3))[:, None], seen.mean(axis=1)[:, None]],
         axis=1,
@@ -95,11 +96,11 @@ def prepare(
     return Prepared(
         place.astype(f32),
         point.astype(f32),
-        _joint_numbers(place, seen, near).astype(f32),
+        _joint_numbers(place, seen, near, apart, steps).astype(f32),
         frame.astype(f32),
-        pair_numbers(place).astype(f32),
+        apart.astype(f32),
         near,
-        hops(near),
+        steps,
         np.arange(len(xy)) if times is None else times,
         middle.astype(f32),
         origin.astype(f32),
@@ -142,16 +143,17 @@ def pair_numbers(place: Float[np.ndarray, "t j 2"]) -> Float[np.ndarray, "j j r"
 
 
 def _joint_numbers(
-    place: np.ndarray, seen: np.ndarray, near: np.ndarray
+    place: np.ndarray, seen: np.ndarray, near: np.ndarray, apart: np.ndarray, steps: np.ndarray
 ) -> Float[np.ndarray, "j q"]:
     """Where a joint is on average, how much it moves, how long its edges look, how often it is
     seen, and its place in the skeleton."""
     mean, std = place.mean(axis=0), place.std(axis=0)
     alone = near & ~np.eye(len(near), dtype=bool)
-    apart = pair_numbers(place)
     weights = alone / np.maximum(alone.sum(axis=1), 1)[:, None]
     edges = np.einsum("jk,jkr->jr", weights, apart)
-    return np.concatenate([mean, std, edges, seen.mean(axis=0)[:, None], structure(near)], axis=1)
+    return np.concatenate(
+        [mean, std, edges, seen.mean(axis=0)[:, None], structure(near, steps)], axis=1
+    )
 
 
 def collate(clips: Sequence[Prepared]) -> LiftInputs:

@@ -159,11 +159,12 @@ def test_alignments_agree_with_the_metrics() -> None:
 def test_graphs_by_hand() -> None:
     line = adjacency(np.array([[0, 1], [1, 2], [2, 3]]), 4)
     assert hops(line)[0].tolist() == [0, 1, 2, 3]
-    numbers = structure(line)
+    numbers = structure(line, hops(line))
     # from an end one comes back after two steps if the second goes back: a half
     np.testing.assert_allclose(numbers[0, :3], [0.0, 0.5, 0.0])
     np.testing.assert_allclose(numbers[:, 8] * 3, [1, 2, 2, 1])
-    lonely = structure(adjacency(np.zeros((0, 2), int), 3))
+    apart = adjacency(np.zeros((0, 2), int), 3)
+    lonely = structure(apart, hops(apart))
     assert np.isfinite(lonely).all()
 
 
