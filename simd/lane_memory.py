@@ -60,6 +60,22 @@ def scratch(size):
     return room[first : first + size]
 
 
+@njit(error_model="numpy", nogil=True, cache=True)
+def scratch64(size):
+    """The same of float64."""
+    room = np.empty(size + _CACHE_LINE // 8)
+    first = (-room.ctypes.data % _CACHE_LINE) // 8
+    return room[first : first + size]
+
+
+def aligned(size: int, dtype: Any = np.float32) -> np.ndarray:
+    """`size` numbers, not set, from a cache line's start, for code that is not compiled."""
+    kind = np.dtype(dtype)
+    room = np.empty(size * kind.itemsize + _CACHE_LINE, np.uint8)
+    first = -room.ctypes.data % _CACHE_LINE
+    return room[first : first + size * kind.itemsize].view(kind)
+
+
 def address_of(
     context: Any, builder: Any, kind: Any, array: Any, place: Any, count: int, of: ir.Type = FLOAT
 ) -> Any:

@@ -140,8 +140,9 @@ def blend_backward_at_once(program, most, deep, columns, i, patches, state, pair
         g_yy = g_yy + moment_y * dy
         g_x = g_x + moment_x
         g_y = g_y + moment_y
-    totals = (g_x, g_y, g_xx, g_xy, g_yy, g_o, g_red, g_green, g_blue, g_depth, abs_x, abs_y)
-    store_sums(sums, row, totals)
+    of_place = (g_x, g_y, g_xx, g_xy, g_yy, g_o)
+    of_outputs = (g_red, g_green, g_blue, g_depth)
+    store_sums(sums, row, (*of_place, *of_outputs, abs_x, abs_y, *_no_rest()))
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -151,8 +152,9 @@ def blend_backward_in_turn(program, most, deep, columns, i, patches, state, pair
     g_o, abs_x, abs_y = _weigh(most, deep, columns, i, patches, state, pairs)
     g_red, g_green, g_blue, g_depth = _sum_outputs(deep, patches, state, pairs)
     g_x, g_y, g_xx, g_xy, g_yy = _sum_moments(columns, i, patches, state, pairs)
-    totals = (g_x, g_y, g_xx, g_xy, g_yy, g_o, g_red, g_green, g_blue, g_depth, abs_x, abs_y)
-    store_sums(sums, row, totals)
+    of_place = (g_x, g_y, g_xx, g_xy, g_yy, g_o)
+    of_outputs = (g_red, g_green, g_blue, g_depth)
+    store_sums(sums, row, (*of_place, *of_outputs, abs_x, abs_y, *_no_rest()))
 
 
 blend_backward = blend_backward_at_once if ROOMY else blend_backward_in_turn
@@ -162,6 +164,13 @@ blend_backward = blend_backward_at_once if ROOMY else blend_backward_in_turn
 def _no_sums():
     zero = spread(f32(0))
     return zero, zero, zero, zero, zero
+
+
+@njit(inline="always")
+def _no_rest():
+    """What fills a row of sums up to sixteen: one store writes it."""
+    zero = spread(f32(0))
+    return zero, zero, zero, zero
 
 
 @njit(error_model="numpy", nogil=True, cache=True)

@@ -34,7 +34,7 @@ f32 = np.float32
 
 @njit(error_model="numpy", nogil=True, cache=True)
 def moments_to_gradients(g, record):
-    """Turn the sums of a splat's pairs `g (12,)` into gradients of its record, in place.
+    """Turn the sums of a splat's pairs `g (16,)` into gradients of its record, in place.
 
     Sums over pixels commute with this, so it is done once a splat, not once a pair.
     """
@@ -119,7 +119,7 @@ def composite_backward(
     d_depth,
     pair_gradients,
 ):
-    """One row of `pair_gradients (p, 12)` for each (tile, splat) pair, from the gradients of the
+    """One row of `pair_gradients (p, 16)` for each (tile, splat) pair, from the gradients of the
     outputs; the rows of a splat, summed, become gradients in `moments_to_gradients`.
 
     `d_rgb (h, w, 3)`, `d_alpha (h, w)` and `d_depth (h, w)` are dL/d(output), the latter two None

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from data.camera import Camera
+from simd.lane_memory import aligned
 from splatting.cpu import (
     compositing,
     compositing_backward,
@@ -28,7 +29,8 @@ from splatting.splats import Splats
 
 
 class Workspace:
-    """Named buffers that only grow."""
+    """Named buffers that only grow, each from a cache line's start: a record that straddles two is
+    fetched twice."""
 
     def __init__(self) -> None:
         self._buffers: dict[str, np.ndarray] = {}
@@ -39,7 +41,7 @@ class Workspace:
         buffer = self._buffers.get(name)
         if buffer is None or buffer.size < size or buffer.dtype != dtype:
             # a quarter of slack: density control adds a few percent at a time
-            buffer = np.empty(size + size // 4, dtype)
+            buffer = aligned(size + size // 4, dtype)
             self._buffers[name] = buffer
         return buffer[:size].reshape(shape)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit, prange
 
 from simd.lane_functions import exponential, logarithm
-from simd.lane_memory import load_part, store_part
+from simd.lane_memory import load_part, scratch, scratch64, store_part
 from simd.lanes import COUNT
 from simd.threads import guarded
 from splatting.cpu import screen as s
@@ -32,21 +32,29 @@ LOG_255 = math.log(255.0)
 Z, U, W, XX, YY, A, B, C, SHARE, DX, DY, DZ = (sp.INPUTS + CHUNK * k for k in range(12))
 """Depth, place on the screen, diagonal of Sigma2, conic, what anti-aliasing leaves of the opacity,
 direction from the camera."""
-PLANES = sp.INPUTS + 12 * CHUNK
+OPACITY, LOG_OPACITY, Q_CUT, HALF_U, HALF_W, WHOLE_U, WHOLE_W = (
+    sp.INPUTS + CHUNK * k for k in range(12, 19)
+)
+"""Opacity with that share and ln(255 opacity), half extents of the ellipse, whole pixels."""
+FIRST_COLUMN, END_COLUMN, FIRST_ROW, END_ROW, DRAWN = (sp.INPUTS + CHUNK * k for k in range(19, 24))
+"""Ranges of tiles, and 1 where a splat is drawn."""
+PLANES = sp.INPUTS + 24 * CHUNK
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
 def cut_off(log_opacity, table):
-    """q at which opacity * f(q) = 1/255, interpolated in ln(255 opacity) = `log_opacity`."""
+    """q at which opacity * f(q) = 1/255, interpolated in ln(255 opacity) = `log_opacity`; below
+    and beyond the table, and for what is no number, something that nobody draws by."""
     place = log_opacity / LOG_255 * (len(table) - 1)
-    k = min(max(int(place), 0), len(table) - 2)
+    # not a number fails both comparisons; as an index it would lead anywhere
+    k = int(min(place, len(table) - 2.0)) if place > 0.0 else 0
     return table[k] + (place - k) * (table[k + 1] - table[k])
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
 def _activate(log_scales, logit_opacities, first, end, scales, opacities, log_opacities):
     """Scales, opacities and ln(255 opacity) of the splats `first` to `end`; the last from place 0
-    on."""
+    on. What is no number stays none."""
     stored, made = log_scales.reshape(-1), scales.reshape(-1)
     for k in range(3 * first, 3 * end, COUNT):
         count = 3 * end - k
@@ -89,6 +97,39 @@ def _to_screen(v, cam, psi, antialiased, count):
         v[A + k], v[B + k], v[C + k] = yy / determinant, -xy / determinant, xx / determinant
         dx, dy, dz, _ = sp.direction(cam, v[sp.MX + k], v[sp.MY + k], v[sp.MZ + k])
         v[DX + k], v[DY + k], v[DZ + k] = dx, dy, dz
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def _cut_offs(v, opacities, log_opacities, antialiased, table, count):
+    """Opacities and q at which they fall to 1/255."""
+    for k in range(count):
+        v[OPACITY + k] = opacities[k] * v[SHARE + k]
+        v[LOG_OPACITY + k] = log_opacities[k]
+    if antialiased:
+        for k in range(count):
+            v[LOG_OPACITY + k] += math.log(v[SHARE + k])
+    for k in range(count):
+        v[Q_CUT + k] = cut_off(v[LOG_OPACITY + k], table)
+
+
+@njit(fastmath=sp.SIMD, error_model="numpy", nogil=True, cache=True)
+def _extents(v, width, height, count):
+    """Half extents, ranges of tiles, and who is drawn."""
+    columns, rows = np.ceil(width / s.TILE), np.ceil(height / s.TILE)
+    for k in range(count):
+        q_cut, u, w = v[Q_CUT + k], v[U + k], v[W + k]
+        half_u, half_w = math.sqrt(q_cut * v[XX + k]), math.sqrt(q_cut * v[YY + k])
+        v[HALF_U + k], v[HALF_W + k] = half_u, half_w
+        v[WHOLE_U + k], v[WHOLE_W + k] = np.floor(u), np.floor(w)
+        v[FIRST_COLUMN + k], v[END_COLUMN + k] = tile_range(u, half_u, columns)
+        v[FIRST_ROW + k], v[END_ROW + k] = tile_range(w, half_w, rows)
+        # written so that NaN and infinity fall through to the culled side
+        drawn = (v[Z + k] > NEAR) & (v[OPACITY + k] >= 1.0 / 255.0)
+        drawn &= (v[A + k] > 0.0) & (v[C + k] > 0.0)
+        drawn &= (u + half_u > 0.0) & (u - half_u < width)
+        drawn &= (w + half_w > 0.0) & (w - half_w < height)
+        drawn &= (half_u < 1e6) & (half_w < 1e6)
+        v[DRAWN + k] = 1.0 if drawn else 0.0
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -135,12 +176,8 @@ def project(
     multiplied by the root of the ratio of the areas.
     """
     n = len(means)
-    width, height = int(cam[16]), int(cam[17])
-    columns, rows = (width + s.TILE - 1) // s.TILE, (height + s.TILE - 1) // s.TILE
     for chunk in prange((n + CHUNK - 1) // CHUNK):
-        v = np.empty(PLANES)
-        h = np.empty(sh.SIZE, np.float32)
-        log_opacities = np.empty(CHUNK, np.float32)
+        v, h, log_opacities = scratch64(PLANES), scratch(sh.SIZE), scratch(CHUNK)
         first, end = chunk * CHUNK, min(n, (chunk + 1) * CHUNK)
         _activate(log_scales, logit_opacities, first, end, scales, opacities, log_opacities)
         for i in range(first, end):
@@ -149,43 +186,26 @@ def project(
         for k in range(end - first):
             h[sh.X + k], h[sh.Y + k], h[sh.Z + k] = v[DX + k], v[DY + k], v[DZ + k]
         sh.basis(degree, h, end - first)
+        _cut_offs(v, opacities[first:end], log_opacities, antialiased, table, end - first)
+        _extents(v, cam[16], cam[17], end - first)
         for i in range(first, end):
             k = i - first
-            visible[i] = False
-            opacity = opacities[i] * v[SHARE + k]
-            if not (v[Z + k] > NEAR and opacity >= 1.0 / 255.0):
-                continue
-            log_opacity = np.float64(log_opacities[k])
-            if antialiased:
-                log_opacity = math.log(255.0 * opacity)
-            q_cut = cut_off(log_opacity, table)
-            half_width, half_height = math.sqrt(q_cut * v[XX + k]), math.sqrt(q_cut * v[YY + k])
-            u, w = v[U + k], v[W + k]
-            # written so that NaN and infinity fall through to the culled side
-            if not (
-                v[A + k] > 0
-                and v[C + k] > 0
-                and u + half_width > 0
-                and u - half_width < width
-                and w + half_height > 0
-                and w - half_height < height
-                and half_width < 1e6
-                and half_height < 1e6
-            ):
+            drawn = v[DRAWN + k] > 0
+            visible[i] = drawn
+            if not drawn:
                 continue
             box = boxes[i]
-            box[0], box[1] = tile_range(u, half_width, columns)
-            box[2], box[3] = tile_range(w, half_height, rows)
-            visible[i] = True
+            box[0], box[1] = np.int16(v[FIRST_COLUMN + k]), np.int16(v[END_COLUMN + k])
+            box[2], box[3] = np.int16(v[FIRST_ROW + k]), np.int16(v[END_ROW + k])
             depths[i] = v[Z + k]
             record = records[i]
-            whole_u, whole_w = math.floor(u), math.floor(w)
-            record[s.X_WHOLE], record[s.Y_WHOLE] = whole_u, whole_w
-            record[s.X_PART], record[s.Y_PART] = u - whole_u, w - whole_w
+            record[s.X_WHOLE], record[s.Y_WHOLE] = v[WHOLE_U + k], v[WHOLE_W + k]
+            record[s.X_PART] = v[U + k] - v[WHOLE_U + k]
+            record[s.Y_PART] = v[W + k] - v[WHOLE_W + k]
             record[s.CONIC_A], record[s.CONIC_B] = v[A + k], v[B + k]
             record[s.CONIC_C] = v[C + k]
-            record[s.OPACITY] = opacity
+            record[s.OPACITY] = v[OPACITY + k]
             record[s.DEPTH] = v[Z + k]
-            record[s.Q_CUT] = q_cut
-            record[s.HALF_WIDTH], record[s.HALF_HEIGHT] = half_width, half_height
+            record[s.Q_CUT] = v[Q_CUT + k]
+            record[s.HALF_WIDTH], record[s.HALF_HEIGHT] = v[HALF_U + k], v[HALF_W + k]
             _colour(record, degree, h, k, sh0, shN, i)

@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numba import njit, prange
 
+from simd.lane_memory import load, scratch, scratch64, store
+from simd.lanes import spread
 from simd.threads import guarded
 from splatting.cpu import screen as s
 from splatting.cpu import screen_planes as sp
@@ -196,21 +198,22 @@ def project_backward(
     """Gradients of the stored parameters of the `visible` splats (row j belongs to splat
     visible[j]); `g_shN (v, 0, 3)` asks for none of the higher harmonics.
 
-    Sums each splat's rows of `pair_gradients (p, 12)` in tile order, which is the same for any
+    Sums each splat's rows of `pair_gradients (p, 16)` in tile order, which is the same for any
     number of threads. `g_screen (v, 4)` receives dL/d(x, y) and the absolute sums, in pixels.
     """
     count = len(visible)
+    rows = pair_gradients.reshape(pair_gradients.size)
     for chunk in prange((count + CHUNK - 1) // CHUNK):
-        v = np.empty(PLANES)
-        g = np.empty((CHUNK, s.GRAD_WIDTH))
-        h = np.empty(sh.SIZE, np.float32)
+        v, h = scratch64(PLANES), scratch(sh.SIZE)
+        sums = scratch(CHUNK * s.GRAD_WIDTH)
+        g = sums.reshape((CHUNK, s.GRAD_WIDTH))
         first, end = chunk * CHUNK, min(count, (chunk + 1) * CHUNK)
         for j in range(first, end):
             i, k = visible[j], j - first
-            g[k, :] = 0.0
+            g_record = spread(f32(0))
             for pair in range(pair_start[j], pair_start[j + 1]):
-                for m in range(s.GRAD_WIDTH):
-                    g[k, m] += pair_gradients[pair, m]
+                g_record = g_record + load(rows, pair * s.GRAD_WIDTH)
+            store(sums, k * s.GRAD_WIDTH, g_record)
             moments_to_gradients(g[k], records[i])
             sp.fill(v, k, means, quats, scales, i)
             v[A + k], v[B + k] = records[i, s.CONIC_A], records[i, s.CONIC_B]

@@ -33,4 +33,5 @@ GRAD_DEPTH = 9
 GRAD_ABS_X, GRAD_ABS_Y = 10, 11
 """Sum over pixels of |dL/dx|: a splat torn in two directions has no net gradient but a large one
 here."""
-GRAD_WIDTH = 12
+GRAD_WIDTH = 16
+"""Twelve sums and four zeros: a row is one cache line, which is written and added whole."""

@@ -41,8 +41,8 @@ def fill_records(means, conics, opacities, colours, table, records):
 
 @njit(error_model="numpy", nogil=True, cache=True)
 def add_pairs(splat_of, pair_gradients, records, totals):
-    """Sum each splat's rows of `pair_gradients (p, 12)` in order; the gradients of its record that
-    they come to are added to `totals (n, 12)`."""
+    """Sum each splat's rows of `pair_gradients (p, 16)` in order; the gradients of its record that
+    they come to are added to `totals (n, 16)`."""
     sums = np.zeros_like(totals)
     for pair in range(len(splat_of)):
         for k in range(s.GRAD_WIDTH):

@@ -15,7 +15,7 @@ from jaxtyping import Float32
 from numba import njit, prange
 
 from simd.lane_functions import only_first
-from simd.lane_memory import load_part, store, store_part, store_sums
+from simd.lane_memory import aligned, load_part, scratch, store, store_part, store_sums
 from simd.lanes import COUNT, absolute, spread, where
 from simd.threads import guarded
 from splatting.cpu.blur import (
@@ -39,7 +39,7 @@ class SsimWorkspace:
     """Buffers for pictures up to the largest seen."""
 
     def __init__(self) -> None:
-        self._buffer = np.empty(0, np.float32)
+        self._buffer = aligned(0)
 
     def take(self, bands: int, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
         """Rings of three maps of slopes, `(bands, 3, RING * stride)` with rows in whole lanes, and
@@ -47,7 +47,7 @@ class SsimWorkspace:
         ring = RING * padded(columns)
         size = 3 * bands * ring
         if self._buffer.size < size + 2 * rows:
-            self._buffer = np.empty(size + 2 * rows, np.float32)
+            self._buffer = aligned(size + 2 * rows)
         sums = self._buffer[size : size + 2 * rows]
         return self._buffer[:size].reshape(bands, 3, ring), sums.reshape(2, rows)
 
@@ -107,8 +107,10 @@ def _gradient_row(render, photo, y, columns, lines, offset, by_l1, by_ssim, grad
 def _band(render, photo, begin, end, rows, columns, taps, by_l1, by_ssim, slopes, sums, gradient):
     """SSIM and L1 of the rows from `begin` to `end` into `sums (2, h)`, and their gradient."""
     width = padded(columns) + 2 * COUNT
-    moments = np.zeros((4 * ROWS, width), np.float32)
-    blurred = np.zeros((3 * ROWS, width), np.float32)
+    moments = scratch(4 * ROWS * width).reshape((4 * ROWS, width))
+    blurred = scratch(3 * ROWS * width).reshape((3 * ROWS, width))
+    moments[:] = f32(0)
+    blurred[:] = f32(0)
     ahead = begin - RADIUS
     for y in range(begin, end, ROWS):
         while ahead < y + ROWS + RADIUS:

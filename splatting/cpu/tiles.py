@@ -79,11 +79,11 @@ def pair_offsets(pairs, pair_start):
 @njit(error_model="numpy", nogil=True, cache=True)
 def tile_range(centre, half, count):
     """First and one-past-last of `count` tiles along an axis that have a pixel centre within
-    `half` of `centre`."""
+    `half` of `centre`, as floats, which LLVM turns into lanes."""
     # a thousandth of a pixel of slack covers rounding
-    first = int(math.ceil(centre - half - 0.501)) // s.TILE
-    last = int(math.floor(centre + half - 0.499)) // s.TILE
-    return max(first, 0), min(last + 1, count)
+    first = np.floor(np.ceil(centre - half - 0.501) * (1.0 / s.TILE))
+    last = np.floor(np.floor(centre + half - 0.499) * (1.0 / s.TILE))
+    return max(first, 0.0), min(last + 1.0, count)
 
 
 @njit(error_model="numpy", nogil=True, cache=True)

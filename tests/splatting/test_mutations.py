@@ -51,12 +51,12 @@ BACKWARD = {
 NOT_GRADIENTS = {"patches", "place"}
 """Names in those functions that count or place things."""
 
-SIZE = 22
+WIDTH, HEIGHT = 37, 14
 """Two tiles, the second with patches that the edge cuts."""
 
 
 def scene() -> tuple[Splats, Camera]:
-    """Nine splats on two by two tiles: hidden, bright, dark, slanted, at the edge, beyond the
+    """Nine splats on two tiles: hidden, bright, dark, slanted, at the edge, beyond the
     clamp."""
     rng = np.random.default_rng(4)
     n, f32 = 9, np.float32
@@ -84,8 +84,8 @@ def scene() -> tuple[Splats, Camera]:
     pose[:3, :3] *= np.sign(np.diag(pose[:3, :3]))
     splats.means[:] = (splats.means - [0.1, 0.2, 0.0]) @ pose[:3, :3]
     pose[:3, 3] = [0.1, 0.2, 0.0]
-    intrinsics = np.array([[18.0, 0, 9.5], [0, 17.0, 10.5], [0, 0, 1]])
-    return splats, Camera(intrinsics, pose, SIZE, SIZE)
+    intrinsics = np.array([[18.0, 0, 29.5], [0, 17.0, 7.5], [0, 0, 1]])
+    return splats, Camera(intrinsics, pose, WIDTH, HEIGHT)
 
 
 class Terms(ast.NodeTransformer):
@@ -224,7 +224,7 @@ def prepared() -> tuple[pipeline.Frame, tuple, dict[str, np.ndarray]]:
     frame = pipeline.forward(work, splats, camera, 3, np.array([0.2, 0.4, 0.6], np.float32))
     assert len(frame.visible) == len(splats)
     rng = np.random.default_rng(3)
-    shape = (SIZE, SIZE)
+    shape = (HEIGHT, WIDTH)
     outputs = tuple(rng.normal(size=s).astype(np.float32) for s in ((*shape, 3), shape, shape))
     compiled = pipeline.backward(pipeline.Workspace(), frame, *outputs)
     truth = {name: getattr(compiled, name).copy() for name in (*PARAMETERS, "screen")}

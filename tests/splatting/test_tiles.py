@@ -16,12 +16,12 @@ from splatting.splats import Splats
 WIDTH, HEIGHT = 90, 70
 
 
-def frame_of(seed: int, n: int = 1000) -> pipeline.Frame:
+def splats_of(seed: int, n: int = 1000, antialiased: bool = False) -> Splats:
     rng = np.random.default_rng(seed)
     f32 = np.float32
     z = rng.uniform(2, 6, n)
     xy = rng.uniform(-0.7, 0.7, (n, 2)) * z[:, None]
-    splats = Splats(
+    return Splats(
         means=np.column_stack([xy, z]).astype(f32),
         log_scales=rng.uniform(-4, -0.5, (n, 3)).astype(f32),
         quats=rng.normal(size=(n, 4)).astype(f32),
@@ -29,10 +29,18 @@ def frame_of(seed: int, n: int = 1000) -> pipeline.Frame:
         sh0=np.zeros((n, 3), f32),
         shN=np.zeros((n, 0, 3), f32),
         kernel=kernels.get("raised-cosine"),
+        antialiased=antialiased,
     )
+
+
+def drawn(splats: Splats) -> pipeline.Frame:
     intrinsics = np.array([[80.0, 0, WIDTH / 2], [0, 80.0, HEIGHT / 2], [0, 0, 1]])
     camera = Camera(intrinsics, np.eye(4), WIDTH, HEIGHT)
     return pipeline.forward(pipeline.Workspace(), splats, camera, 0, np.zeros(3))
+
+
+def frame_of(seed: int, n: int = 1000) -> pipeline.Frame:
+    return drawn(splats_of(seed, n))
 
 
 def touched_tiles(record: np.ndarray) -> set[int]:
@@ -83,3 +91,29 @@ def test_one_and_two_threads_agree_bit_for_bit() -> None:
     set_threads(None)
     for one, two in zip(*pictures, strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 3e38])
+@pytest.mark.parametrize(
+    "name", ["means", "log_scales", "quats", "logit_opacities", "sh0", "behind"]
+)
+def test_a_splat_that_is_no_number_disturbs_no_other(name: str, number: float) -> None:
+    splats = splats_of(5, 150, antialiased=True)
+    if name == "behind":
+        splats.means[7, 2] = -abs(number)
+    else:
+        getattr(splats, name)[7, ...] = number
+    frame = drawn(splats)
+    assert set(frame.splat_of.tolist()) <= set(range(150))
+    flat, turned = name == "log_scales" and number < 0, name == "quats" and number == 3e38
+    if name not in ("sh0", "logit_opacities") and not flat and not turned:
+        assert 7 not in frame.visible
+        rest = splats_of(5, 150, antialiased=True)
+        rest.logit_opacities[7] = -50.0
+        np.testing.assert_array_equal(frame.rgb, drawn(rest).rgb)
+
+
+def test_buffers_begin_at_a_cache_line() -> None:
+    work = pipeline.Workspace()
+    for size, dtype in ((1, np.float32), (70, np.int16), (3000, np.uint64), (40, np.bool_)):
+        assert work.take(f"{size}", (size,), dtype).ctypes.data % 64 == 0
