@@ -18,7 +18,7 @@ Name = Literal["transformer", "pointnet", "3dgpe", "mamba3d", "mamba3d-3dgpe"]
 _POINTS = {"smoothing": 0.2, "drop": 0.5}
 _GROUPS = {"smoothing": 0.2, "drop": 0.5, "rate": 5e-4, "clip": 10.0}
 RECIPES: dict[str, dict[str, Any]] = {
-    "transformer": {"smoothing": 0.1},
+    "transformer": _POINTS,
     "pointnet": _POINTS,
     "3dgpe": _POINTS,
     "mamba3d": _GROUPS,
