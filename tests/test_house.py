@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 BELOW = {
     "data": set(),
     "simd": {"data"},
-    "backbones": {"data"},
+    "backbones": {"data", "simd"},
     "splatting": {"backbones", "data", "simd"},
     "pointcloud": {"backbones", "data", "simd"},
     "lifting": {"backbones", "data", "simd"},

@@ -10,6 +10,7 @@ from numba import njit
 from simd.lanes import COUNT
 from splatting import kernels
 from splatting.cpu import blending, blending_backward
+from splatting.cpu import screen as s
 from splatting.cpu import splat_columns as sc
 from splatting.cpu.falloff import coefficients
 
@@ -121,7 +122,7 @@ def test_both_ways_get_the_same_gradients(kernel: str) -> None:
     program, columns = tile_of(kernel, 0.8)
     first = slopes_at_pixels()
     for patches in (1, 2**63, 2**64 - 1):
-        states, sums = (first.copy(), first.copy()), np.zeros((2, 12), f32)
+        states, sums = (first.copy(), first.copy()), np.zeros((2, s.GRAD_WIDTH), f32)
         for way in range(2):
             flat = states[way].reshape(-1)
             blended_backward(
@@ -138,7 +139,7 @@ def test_without_depth_gradients_are_those_of_a_depth_that_nobody_asks_for(at_on
     asked[:, blending_backward.DEPTH :][:, :COUNT] = 0
     never = asked.copy()
     never[:, blending_backward.DEPTH :][:, :COUNT] = np.nan
-    sums = np.zeros((2, 12), f32)
+    sums = np.zeros((2, s.GRAD_WIDTH), f32)
     patches = np.uint64(2**64 - 1)
     for row, (deep, state) in enumerate(((True, asked), (None, never))):
         blended_backward(at_once, program, deep, columns, 9, patches, state.reshape(-1), sums[row])
