@@ -14,7 +14,7 @@ from numba import njit, prange
 
 from simd.lane_functions import exponential, logarithm
 from simd.lane_memory import load_part, scratch, scratch64, store_part
-from simd.lanes import COUNT
+from simd.lanes import COUNT, where
 from simd.threads import guarded
 from splatting.cpu import screen as s
 from splatting.cpu import screen_planes as sp
@@ -28,6 +28,7 @@ f32 = np.float32
 NEAR = 0.01
 """Splats nearer than this depth are not drawn (scene units; gsplat's default)."""
 LOG_255 = math.log(255.0)
+_INFINITY, _NAN = f32(np.inf), f32(np.nan)
 
 Z, U, W, XX, YY, A, B, C, SHARE, DX, DY, DZ = (sp.INPUTS + CHUNK * k for k in range(12))
 """Depth, place on the screen, diagonal of Sigma2, conic, what anti-aliasing leaves of the opacity,
@@ -54,14 +55,17 @@ def cut_off(log_opacity, table):
 @njit(error_model="numpy", nogil=True, cache=True)
 def _activate(log_scales, logit_opacities, first, end, scales, opacities, log_opacities):
     """Scales, opacities and ln(255 opacity) of the splats `first` to `end`; the last from place 0
-    on. What is no number stays none."""
+    on. What is no number stays none, so that nothing is drawn of it."""
     stored, made = log_scales.reshape(-1), scales.reshape(-1)
     for k in range(3 * first, 3 * end, COUNT):
         count = 3 * end - k
-        store_part(made, k, count, exponential(load_part(stored, k, count)))
+        log_scale = load_part(stored, k, count)
+        scale = where(log_scale <= _INFINITY, exponential(log_scale), _NAN)
+        store_part(made, k, count, scale)
     for i in range(first, end, COUNT):
         logit = load_part(logit_opacities, i, end - i)
         opacity = f32(1) / (exponential(logit * f32(-1)) + f32(1))
+        opacity = where(logit <= _INFINITY, opacity, _NAN)
         store_part(opacities, i, end - i, opacity)
         store_part(log_opacities, i - first, end - i, logarithm(opacity * f32(255)))
 
