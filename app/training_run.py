@@ -95,7 +95,8 @@ def train_and_save(
             wanted = viewer.update(step, values, lambda: stop) if viewer else True
             return wanted and not stop
 
-        compiled_s = warm_up(kernels.get(config.kernel))
+        depth = bool(train_config.depth_weight)
+        compiled_s = warm_up(kernels.get(config.kernel), depth=depth)
         if compiled_s > 2:
             console.print(f"compiled in {compiled_s:.0f} s, kept for the next time")
         if viewer:

@@ -90,7 +90,7 @@ def train(
         config = replace(config, drop=dropout.share_for(len(scene.train)))
     depths = SparseDepth.of(scene) if config.depth_weight else None
     with Photos(scene.train, cache_bytes) as photos:
-        warm_up(state.splats.kernel)
+        warm_up(state.splats.kernel, depth=depths is not None)
         _loop(
             photos, depths, scene.radius, config, state, report, autosave, autosave_every_s, clock
         )

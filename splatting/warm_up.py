@@ -46,8 +46,9 @@ def _without_blas() -> Iterator[None]:
         linalg.ensure_blas = found
 
 
-def warm_up(kernel: Kernel, training: bool = True) -> float:
-    """Have the loops that draw (and train) with `kernel` ready; returns the seconds that took.
+def warm_up(kernel: Kernel, training: bool = True, depth: bool = False) -> float:
+    """Have the loops that draw (and train) with `kernel` ready, those of a training with `depth`
+    if it asks for depth, too; returns the seconds that took.
 
     Seconds for the first kernel ever used by this user and version, a moment after that.
     """
@@ -70,7 +71,8 @@ def warm_up(kernel: Kernel, training: bool = True) -> float:
         if training:
             d_rgb = work.take("d_rgb", frame.rgb.shape)
             l1_dssim(frame.rgb, np.zeros_like(frame.rgb), 0.2, d_rgb, SsimWorkspace())
-            gradients = pipeline.backward(work, frame, d_rgb)
+            slopes_of_depth = np.zeros_like(frame.depth) if depth else None
+            gradients = pipeline.backward(work, frame, d_rgb, slopes_of_depth, slopes_of_depth)
             sparsity.add_slopes(frame, 0.0, 1.0, gradients)
             ScreenStatistics.empty(len(few)).add(gradients.visible, gradients.screen, _SIDE, _SIDE)
             same = (few.means,) * len(PARAMETERS)
