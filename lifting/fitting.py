@@ -142,9 +142,8 @@ def _compile_ahead(config: LifterConfig) -> None:
     """Have the loops of attention ready, which takes a third of a minute when a user first trains:
     that is none of the training's time."""
     shape = (1, config.backbone.heads, 1, config.backbone.head_dim)
-    given = [torch.zeros(shape, requires_grad=True) for _ in range(3)]
-    bias = torch.zeros(1, config.backbone.heads, 1, 1)
-    biased_attention(*given, bias).sum().backward()
+    q, k, v = (torch.zeros(shape, requires_grad=True) for _ in range(3))
+    biased_attention(q, k, v, torch.zeros(1, config.backbone.heads, 1, 1)).sum().backward()
 
 
 def rate_factor(progress: float) -> float:

@@ -5,8 +5,8 @@ Where registers hold thirty-two vectors (see `simd.registers`) a splat visits it
 Elsewhere it visits them four times, so that what each visit needs and sums stays in the sixteen
 registers of AVX2, and chains of sums are short enough for the machine to work on several patches at
 once. Position and conic get their gradients from five moments of dL/dq about the centre (see
-`moments_to_gradients`). `deep` is None where nothing asks for depth, as in most trainings: then it
-costs nothing, because loops are compiled for either.
+`moments_to_gradients`). `deep` is None where nothing asks for depth, as without tracks of sparse
+points: then it costs nothing, because loops are compiled for either.
 """
 
 from __future__ import annotations
