@@ -1,13 +1,16 @@
 """Milliseconds of a whole training step at a fixed number of splats, density control off.
 
     python -m benchmarks.step SCENE [--data-factor N | --size WxH] --splats N --kernel K --threads T
+    python -m benchmarks.step SCENE --depth
 
 The splats start at the scene's points, sampled down or repeated with a jitter of half their size to
 reach the count, and lie in memory along a curve through space, as training keeps them; sigmas are
 those of equal screen mass, whatever the kernel. Everything that a step does is in `step_ms`:
 projection, tiles, compositing, loss, backward, Adam. Kernels take turns, a step each, so that a
 slow minute of the machine strikes all of them; `times_first` is the median over turns of the first
-kernel's step divided by this one's; memory is that of all of them together.
+kernel's step divided by this one's; memory is that of all of them together. The depth of the
+sparse points, which a training of a model with tracks has by default and other programs' steps have
+not, is a part of the step with --depth.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from splatting import densification, kernels, training
 from splatting.config import TrainConfig
 from splatting.cpu import adam, ssim
 from splatting.photos import Photos
+from splatting.sparse_depth import SparseDepth
 from splatting.splats import Splats
 from splatting.training_state import TrainingState, initial_state
 from splatting.warm_up import warm_up
@@ -65,8 +69,9 @@ class Trainee:
     cpus: list[float]
 
 
-def trainee(scene: data.Scene, count: int | None, kernel: str, rounds: int) -> Trainee:
-    """`count` splats of the scene (its points, if None) at the beginning of their training."""
+def trainee(scene: data.Scene, count: int | None, kernel: str, rounds: int, depth: bool) -> Trainee:
+    """`count` splats of the scene (its points, if None) at the beginning of their training; loops
+    are compiled, those of `depth` too if it is wanted."""
     config = TrainConfig(kernel=kernel, steps=rounds, sh_degree=3, drop=0.1)
     state = initial_state(scene, config)
     if count is not None:
@@ -75,22 +80,31 @@ def trainee(scene: data.Scene, count: int | None, kernel: str, rounds: int) -> T
             splats, densification.new_moments(splats)
         )
         state.statistics = densification.ScreenStatistics.empty(count)
-    warm_up(kernels.get(kernel))
+    warm_up(kernels.get(kernel), depth=depth)
     return Trainee(state, config, training.Buffers(), Clock(TRAINING_STAGES), [], [])
 
 
 def measure(
-    scene: data.Scene, count: int | None, names: Sequence[str], threads: int, rounds: int
+    scene: data.Scene,
+    count: int | None,
+    names: Sequence[str],
+    threads: int,
+    rounds: int,
+    depth: bool = False,
 ) -> list[dict[str, Any]]:
     """Median milliseconds of a step and of its stages over `rounds` steps after ten to warm up: a
-    cell for each kernel."""
+    cell for each kernel. With `depth`, that of the scene's sparse points is in the loss."""
     set_threads(threads)
     photos = Photos(scene.train)
     for index in range(len(photos)):  # nothing is decoded in the background while steps are timed
         photos.take(index, 0)
-    trainees = [trainee(scene, count, name, rounds) for name in names]
+    trainees = [trainee(scene, count, name, rounds, depth) for name in names]
+    depths = SparseDepth.of(scene) if depth else None
+    if depth and depths is None:
+        raise SystemExit(f"{scene.name}: expected points with tracks for --depth, found none")
     for turn in range(rounds + 10):
-        sample = photos.take(turn % len(photos), 0)
+        view = turn % len(photos)
+        sample = photos.take(view, 0)
         for each in trainees:
             if turn == 10:
                 each.clock.clear()
@@ -99,7 +113,11 @@ def measure(
             with each.clock:
                 wall, cpu = time.perf_counter(), time.process_time()
                 # progress 0.6: full resolution, all harmonics, density control's statistics kept
-                training.step(each.state, each.config, sample, 0.6, scene.radius, each.buffers)
+                training.step(
+                    *(each.state, each.config, sample, 0.6, scene.radius, each.buffers),
+                    view=view,
+                    depths=depths,
+                )
                 each.walls.append(time.perf_counter() - wall)
                 each.cpus.append(time.process_time() - cpu)
     camera = photos.take(0, 0).camera
@@ -110,6 +128,7 @@ def measure(
             "height": camera.height,
             "threads": threads,
             "kernel": name,
+            "depth": depth,
             "step_ms": round(1e3 * float(np.median(each.walls)), 3),
             "step_cpu_ms": round(1e3 * float(np.median(each.cpus)), 3),
             "times_first": round(float(np.median(np.divide(trainees[0].walls, each.walls))), 3),
@@ -129,6 +148,7 @@ def main() -> None:
     options.add_argument("--kernel", action="append")
     options.add_argument("--threads", type=int, default=2)
     options.add_argument("--rounds", type=int, default=100)
+    options.add_argument("--depth", action="store_true", help="with the sparse points' depth")
     given = options.parse_args()
     scene = data.load_scene(given.scene, given.data_factor)
     if given.size:
@@ -137,7 +157,7 @@ def main() -> None:
     machine = facts()
     print(machine)
     rounds = 15 if given.quick else given.rounds
-    cells = measure(scene, given.splats, given.kernel or BOTH, given.threads, rounds)
+    cells = measure(scene, given.splats, given.kernel or BOTH, given.threads, rounds, given.depth)
     names = [*NAMES, "l1_dssim", "adam"]
     print_table(
         ["splats", "size", "threads", "kernel", "step_ms", "cpu_ms", "times_first", *names, "MB"],

@@ -15,12 +15,12 @@ def train(words: Sequence[str], out: Path) -> None:
     """`darb3d fit WORDS -o OUT`, with --resume where its state lies beside OUT.
 
     SIGTERM reaches the training, which saves its state; SystemExit with its code where it does not
-    come to its end.
+    come to its end. Threads sleep between loops unless OMP_WAIT_POLICY says otherwise.
     """
     command = [sys.executable, "-m", "app", "fit", *words, "-o", str(out)]
     if out.with_suffix(".state.safetensors").exists():
         command.append("--resume")
-    child = subprocess.Popen(command, env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"})
+    child = subprocess.Popen(command, env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ})
     before = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     try:
         code = child.wait()
