@@ -32,14 +32,14 @@ class FamiliarClassifier(Protocol):
         ...
 
 
-def load_predictor(name_or_path: str, adapter: Path | None = None) -> CloudClassifier:
+def load_predictor(
+    name_or_path: str, adapter: Path | None = None, int8: bool = False
+) -> CloudClassifier:
     """One of the package's models by its name, or one of the user's own from its file; adapted, if
-    there is an adapter's file."""
+    there is an adapter's file, and with weights of bytes, if wanted."""
     import pointcloud
 
-    if adapter is None:
-        return pointcloud.load(name_or_path)
-    return pointcloud.load(name_or_path, adapter=adapter)
+    return pointcloud.load(name_or_path, adapter=adapter, int8=int8)
 
 
 def points_seen(predictor: CloudClassifier) -> int:

@@ -26,7 +26,7 @@ FILES_A_TASK = 64
 _TASKS_A_CORE = 2
 """That wait or run: enough that no core idles while a part is written."""
 _PATIENCE_S = 10.0
-Load = Callable[[str], CloudClassifier]
+Load = Callable[..., CloudClassifier]
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,19 @@ class Work:
     """Of that file, empty for a name."""
     options: ClassifyOptions
     load: Load = load_predictor
+    int8: bool = False
+    """Whether its weights are rounded to bytes."""
 
 
-def work_of(name_or_path: str, options: ClassifyOptions, load: Load = load_predictor) -> Work:
+def work_of(
+    name_or_path: str, options: ClassifyOptions, load: Load = load_predictor, *, int8: bool = False
+) -> Work:
     """The work of a model."""
     path = Path(name_or_path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-    return Work(name_or_path, digest, options, load)
+    if int8:
+        load = functools.partial(load, int8=True)
+    return Work(name_or_path, digest, options, load, int8)
 
 
 def name_of(path: Path) -> str:
@@ -64,7 +70,7 @@ def expect_packages() -> None:
 
 def results_of(work: Work, out: Path) -> Results:
     """The folder of its answers."""
-    model = work.digest or work.name
+    model = (work.digest or work.name) + (" int8" if work.int8 else "")
     return Results(out, {"model": model, **asdict(work.options)})
 
 

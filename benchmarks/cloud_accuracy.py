@@ -186,6 +186,7 @@ def main() -> None:
         "--changes", action="store_true", help="also clouds with points missing..."
     )
     options.add_argument("--others", type=Path, nargs="+", default=[], help="data of other classes")
+    options.add_argument("--int8", action="store_true", help="weights of 3dgpe rounded to bytes")
     options.add_argument("--folder", type=Path, default=RESULTS / "cloud_accuracy")
     options.add_argument("--table", action="store_true", help="print what stands, measure nothing")
     given = options.parse_args()
@@ -198,20 +199,21 @@ def main() -> None:
     machine = None if given.table else facts()
     for path in [] if given.table else given.weights:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-        place = given.folder / f"{split}-{path.stem}-{digest}.json"
+        name = path.stem + (" int8" if given.int8 else "")
+        place = given.folder / f"{split}-{name.replace(' ', '-')}-{digest}.json"
         if place.exists():
             print(f"{place} stands already")
             continue
-        predictor = load_predictor(path)
+        predictor = load_predictor(path, int8=given.int8)
         if predictor.labels != data.classes:
             raise SystemExit(f"{path}: expected the classes of {given.data}, found others")
-        head = {"benchmark": "cloud_accuracy", "machine": machine, "name": path.stem}
+        head = {"benchmark": "cloud_accuracy", "machine": machine, "name": name}
         figures = measured(predictor, data, given.changes)
         figures["flagged"] = {split: flagged(predictor, data)} | {
             other.stem: flagged(predictor, read_labelled_clouds(other)) for other in given.others
         }
         write_json(place, head | {"split": split, "figures": figures})
-        print(f"{path.stem}: {100 * figures['overall']:.1f} %", flush=True)
+        print(f"{name}: {100 * figures['overall']:.1f} %", flush=True)
     standing = {
         place.stem: json.loads(place.read_text())
         for place in sorted(given.folder.glob(f"{split}-*.json"))

@@ -74,13 +74,13 @@ def made(config: ModelConfig) -> Any:
     return new_model(config, CLASSES, 0).eval()
 
 
-def compiled_loops(model: Any, filtered: Filter | None = None) -> CpuClassifier:
+def compiled_loops(model: Any, int8: bool = False) -> CpuClassifier:
     """The same model as compiled loops."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         names = tuple(str(k) for k in range(CLASSES))
         save_classifier(path, SavedClassifier(model, names))
-        return CpuClassifier(read_classifier(path), str(path), filtered)
+        return CpuClassifier(read_classifier(path), str(path), int8=int8)
 
 
 def without_norms(model: Any) -> Any:
@@ -134,10 +134,11 @@ def speed(batch: int, threads: int, setting: Setting) -> dict[str, Any]:
         models[f"3dgpe-{k}"] = made(GaussianNetConfig(encoder=GaussianConfig(k)))
     steps: dict[str, Callable[[], Any]] = {}
     for name, model in models.items():
-        fused = compiled_loops(model)
-        cut = [np.ascontiguousarray(cloud) for cloud in fused.prepared(clouds)]
-        steps[f"{name} fused, encoder"] = functools.partial(fused.encode, cut)
-        steps[f"{name} fused, whole"] = functools.partial(fused.scores, clouds)
+        for way in ("fused",) if name == "pointnet" else ("fused", "int8"):
+            loops = compiled_loops(model, way == "int8")
+            cut = [np.ascontiguousarray(cloud) for cloud in loops.prepared(clouds)]
+            steps[f"{name} {way}, encoder"] = functools.partial(loops.encode, cut)
+            steps[f"{name} {way}, whole"] = functools.partial(loops.scores, clouds)
     (xyz,) = models["pointnet"].prepare(clouds)
     plain = without_norms(models["pointnet"])
     ways = {"eager": plain}
@@ -150,11 +151,12 @@ def speed(batch: int, threads: int, setting: Setting) -> dict[str, Any]:
     for part in ("encoder", "whole"):
         best = min(found[f"pointnet {way}, {part}, ms"] for way in ways)
         for k in KS:
-            ours = found[f"3dgpe-{k} fused, {part}, ms"]
-            found[f"torch's PointNet over 3dgpe-{k}, {part}"] = best / ours
-            found[f"our PointNet over 3dgpe-{k}, {part}"] = (
-                found[f"pointnet fused, {part}, ms"] / ours
-            )
+            for way, kind in (("fused", ""), ("int8", " int8")):
+                ours = found[f"3dgpe-{k} {way}, {part}, ms"]
+                found[f"torch's PointNet over 3dgpe-{k}{kind}, {part}"] = best / ours
+                found[f"our PointNet over 3dgpe-{k}{kind}, {part}"] = (
+                    found[f"pointnet fused, {part}, ms"] / ours
+                )
     return found | ({"pointnet compiled": reason} if reason else {})
 
 
@@ -191,8 +193,8 @@ def _inference(step: Callable[[], Any]) -> Callable[[], Any]:
 
 def memory(setting: Setting) -> dict[str, Any]:
     """Weights, and the most that one cloud needs beside them, in MB: torch's as it allocates, ours
-    as its arrays are counted for one thread, with layers behind the maximum in float32 and, as in
-    the weights that ship, in float16."""
+    as its arrays are counted for one thread, with layers behind the maximum in float32, as in the
+    weights that ship in float16, and in bytes."""
     torch.set_num_threads(1)
     cloud = shells(1)
     found: dict[str, Any] = {}
@@ -215,8 +217,8 @@ def memory(setting: Setting) -> dict[str, Any]:
         row = POINTS * 3 + PARTS * config.width + TILE * k + 9 * k
         found[f"3dgpe-{k} fused, weights"] = weights
         found[f"3dgpe-{k} fused, workspace"] = row * 4 / 2**20
-        for kind, mb in {"": weights, " in halves": weights - behind * 2 / 2**20}.items():
-            both = mb + row * 4 / 2**20
+        for kind, saved in {"": 0, " in halves": 2, " int8": 3}.items():
+            both = weights - behind * saved / 2**20 + row * 4 / 2**20
             found[f"3dgpe-{k}{kind}, saved of both"] = 1 - both / found["pointnet eager, both"]
     return found
 
@@ -233,10 +235,12 @@ def latency(setting: Setting) -> dict[str, Any]:
             path = Path(folder) / f"{name}.safetensors"
             names = tuple(str(k) for k in range(CLASSES))
             save_classifier(path, SavedClassifier(made(config), names))
-            predictor = load_predictor(path)
-            for points in (POINTS, 10 * POINTS):
-                cloud = np.concatenate(shells(points // POINTS))
-                steps[f"{name}, {points} points"] = functools.partial(predictor.predict, cloud)
+            for way in ("",) if name == "pointnet" else ("", " int8"):
+                predictor = load_predictor(path, int8=bool(way))
+                for points in (POINTS, 10 * POINTS):
+                    cloud = np.concatenate(shells(points // POINTS))
+                    ask = functools.partial(predictor.predict, cloud)
+                    steps[f"{name}{way}, {points} points"] = ask
         return dict(in_turns(steps, setting.rounds))
 
 

@@ -77,19 +77,24 @@ class ExplainingPredictor(Predictor):
 
 
 def load_predictor(
-    name: str | Path, option: str = "--weights", adapter: str | Path | None = None
+    name: str | Path,
+    option: str = "--weights",
+    adapter: str | Path | None = None,
+    int8: bool = False,
 ) -> Predictor:
     """See `pointcloud.load`."""
     path = weights_file(name, option)
     stored = read_classifier(path)
     if adapter is not None:
         stored = _adapted(stored, str(path), adapter)
+    if int8 and not isinstance(stored.config, GaussianNetConfig):
+        raise UserError(f"int8: expected a 3dgpe, found a {stored.kind} in {path}")
     known = (stored.classes, stored.config.points, stored.temperature, stored.familiarity)
     if not isinstance(stored.config, PointNetConfig | GaussianNetConfig):
         return Predictor(*known, *_of_torch(stored, str(path)))
     from pointcloud.cpu.classifier import CpuClassifier
 
-    model = CpuClassifier(stored, str(path))
+    model = CpuClassifier(stored, str(path), int8=int8)
     if isinstance(stored.config, PointNetConfig):
         return Predictor(*known, model.features, model.scores_of)
     from pointcloud.explanation import explained

@@ -14,14 +14,15 @@ from simd.lane_parts import load_first, store_first
 from simd.lanes import COUNT, FLOAT, VECTOR, intrinsic, lanes, shuffle
 
 _CACHE_LINE = 64
-_HALF = ir.HalfType()
+_HALF, _BYTE = ir.HalfType(), ir.IntType(8)
 
 
 def load(array, place):
-    """`array[place : place + 16]` of a flat float32 array, or of one of uint16 that are the bits of
-    float16, for which numba has no type."""
+    """`array[place : place + 16]` of a flat float32 array, of one of int8, or of one of uint16 that
+    are the bits of float16, for which numba has no type."""
     part = array[place : place + COUNT]
-    return part.view(np.float16).astype(np.float32) if array.dtype == np.uint16 else part.copy()
+    part = part.view(np.float16) if array.dtype == np.uint16 else part
+    return part.astype(np.float32)
 
 
 def store(array, place, value):
@@ -92,6 +93,9 @@ def _load(typing, array, place):
         if array.dtype == types.uint16:
             address = address_of(context, builder, array, given[0], at, COUNT, _HALF)
             return builder.fpext(builder.load(address, align=2), VECTOR)
+        if array.dtype == types.int8:
+            address = address_of(context, builder, array, given[0], at, COUNT, _BYTE)
+            return builder.sitofp(builder.load(address, align=1), VECTOR)
         return builder.load(address_of(context, builder, array, given[0], at, COUNT), align=4)
 
     return lanes(array, place), code

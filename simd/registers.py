@@ -1,4 +1,4 @@
-"""How many vectors of sixteen numbers this machine's registers hold."""
+"""What this machine's registers hold, and what it does with them."""
 
 from __future__ import annotations
 
@@ -15,3 +15,5 @@ def _has(feature: str) -> bool:
 ROOMY = _has("avx512f")
 """Whether they hold 32, as AVX-512 does; AVX2 and NEON hold 8, so that a loop with more of them
 keeps most in memory."""
+MULTIPLIES_BYTES = _has("avx512vnni")
+"""Whether one instruction sums four products of bytes in each of sixteen lanes."""

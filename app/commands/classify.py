@@ -42,6 +42,9 @@ class Command:
     """A file of darb3d fit classifier, in place of --model."""
     adapter: Path | None = None
     """A file of darb3d adapt or forget, made for that model."""
+    int8: bool = False
+    """Round a 3dgpe's weights to bytes: up to three times as fast where folders are large, with
+    nearly the same answers."""
     up: Up = "z"
     """The axis of the files that points upwards; auto asks the model, which then answers six times
     for each cloud."""
@@ -74,7 +77,7 @@ class Command:
 
         options = self._options()
         paths = cloud_paths(self.paths)
-        predictor = load_predictor(str(self.weights or self.model), self.adapter)
+        predictor = load_predictor(str(self.weights or self.model), self.adapter, self.int8)
         truths = self._truths(paths, predictor)
         said = Console(highlight=False, markup=False, soft_wrap=True, stderr=self.json or self.csv)
         if self.ray is None:
@@ -165,7 +168,7 @@ class Command:
 
         errors = Console(highlight=False, markup=False, soft_wrap=True, stderr=True)
         ray_classify.expect_packages()
-        work = ray_classify.work_of(str(self.weights or self.model), options)
+        work = ray_classify.work_of(str(self.weights or self.model), options, int8=self.int8)
         results = ray_classify.results_of(work, self.out)
         names = {ray_classify.name_of(one.path): str(one.path) for one in paths}
         left = len(names.keys() - results.done)

@@ -3,6 +3,7 @@ scores of their maxima, with batch norms folded into the layers."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,6 +14,7 @@ from jaxtyping import Float, Float32
 
 from data.errors import UserError
 from pointcloud.config import COLUMNS, INNER, ROWS, GaussianNetConfig, PointNetConfig
+from pointcloud.cpu.byte_features import byte_features
 from pointcloud.cpu.dense import Dense
 from pointcloud.cpu.gaussian_features import gaussian_features
 from pointcloud.cpu.gaussian_filters import Filter
@@ -31,31 +33,40 @@ class CpuClassifier:
     """A stored PointNet or 3DGPE, ready to run."""
 
     def __init__(
-        self, stored: StoredClassifier, where: str, filtered: Filter | None = None
+        self,
+        stored: StoredClassifier,
+        where: str,
+        filtered: Filter | None = None,
+        int8: bool = False,
     ) -> None:
-        """UserError, naming the file `where`, for weights that its configuration cannot have."""
+        """With `int8` a 3DGPE's mixers and layers are rounded to bytes, and nothing is filtered.
+
+        UserError, naming the file `where`, for weights that its configuration cannot have.
+        """
         config = stored.config
         assert isinstance(config, PointNetConfig | GaussianNetConfig)
         expect_shapes(stored.weights, shapes_of(config, len(stored.classes)), where)
         _check_variances(stored.weights, where)
         self.points = config.points
-        weights, filtered = stored.weights, filtered or Filter()
+        weights = stored.weights
+        of = functools.partial(encoder_of, config, weights, int8=int8)
+        dense = functools.partial(Dense.of, int8=int8)
         self._turn: tuple[Encode, list[Dense]] | None = None
         if config.t_net:
-            layers = [Dense.of(*normed(weights, "t_net", k)) for k in range(len(INNER))]
-            layers.append(Dense.of(*linear(weights, "t_net.matrix")))
+            layers = [dense(*normed(weights, "t_net", k)) for k in range(len(INNER))]
+            layers.append(dense(*linear(weights, "t_net.matrix")))
             # its features decide an angle: nothing of them is left out
-            self._turn = encoder_of(config, weights, "t_net.encoder", Filter()), layers
-        self.encode = encoder_of(config, weights, "encoder", filtered)
+            self._turn = of("t_net.encoder", Filter()), layers
+        self.encode = of("encoder", filtered or Filter())
         self._extent = _ExtentLayer.of(weights) if config.metric else None
-        self._neck = [Dense.of(*normed(weights, "neck", k)) for k in range(len(INNER))]
-        self._head = Dense.of(*linear(weights, "head"))
+        self._neck = [dense(*normed(weights, "neck", k)) for k in range(len(INNER))]
+        self._head = dense(*linear(weights, "head"))
 
     @property
-    def kept_in_halves(self) -> bool:
-        """Whether the layers on a cloud's features, most of its numbers, take two bytes each."""
+    def bytes_a_weight(self) -> int:
+        """Of the layers on a cloud's features, which are most of its numbers."""
         layers = [*self._neck, self._head, *(self._turn[1] if self._turn else [])]
-        return all(layer.weights.dtype == np.uint16 for layer in layers)
+        return max(layer.weights.itemsize for layer in layers)
 
     def prepared(
         self, clouds: Sequence[Float[np.ndarray, "_ 3"]]
@@ -129,17 +140,17 @@ def encoder_of(
     weights: dict[str, np.ndarray],
     name: str,
     filtered: Filter,
+    int8: bool = False,
 ) -> Any:
     """The encoder `name` of a file's weights."""
     if isinstance(config, PointNetConfig):
         return pointnet_features([folded(weights, name, k) for k in range(len(config.widths))])
-    return gaussian_features(
-        weights[f"{name}.means"],
-        lower_triangles(weights[f"{name}.triangles"], config.encoder.shape),
-        weights[f"{name}.mixer.weight"],
-        weights[f"{name}.mixer.bias"],
-        filtered,
-    )
+    means, mixer = weights[f"{name}.means"], weights[f"{name}.mixer.weight"]
+    factors = lower_triangles(weights[f"{name}.triangles"], config.encoder.shape)
+    bias = weights[f"{name}.mixer.bias"]
+    if int8:
+        return byte_features(means, factors, mixer, bias)
+    return gaussian_features(means, factors, mixer, bias, filtered)
 
 
 def lower_triangles(entries: Float32[np.ndarray, "k 6"], shape: str) -> Float[np.ndarray, "k 3 3"]:

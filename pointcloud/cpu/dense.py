@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, UInt16
+from jaxtyping import Float32, Int8, UInt16
 from numba import njit, prange
 
-from pointcloud.cpu.mixing import ROWS, in_halves, mix_six, padded, panels
+from pointcloud.cpu.mixing import ROWS, in_bytes, in_halves, mix_six, padded, panels
 from simd.lane_memory import load, spread_at, store
 from simd.lanes import COUNT, maximum, spread
 from simd.threads import guarded
@@ -27,8 +27,8 @@ _ALONE = 4
 class Dense:
     """A matrix, with a factor and a bias for each of its columns, ready to run."""
 
-    weights: Float32[np.ndarray, "n"] | UInt16[np.ndarray, "n"]
-    """float32, or the bits of float16."""
+    weights: Float32[np.ndarray, "n"] | UInt16[np.ndarray, "n"] | Int8[np.ndarray, "n"]
+    """float32, the bits of float16, or bytes."""
     scale: Float32[np.ndarray, "e"]
     """Filled up to whole vectors, as is the bias."""
     bias: Float32[np.ndarray, "e"]
@@ -40,14 +40,19 @@ class Dense:
         weight: Float32[np.ndarray, "k e"],
         bias: Float32[np.ndarray, "e"],
         scale: Float32[np.ndarray, "e"] | None = None,
+        int8: bool = False,
     ) -> Dense:
         """The layer (x weight) scale + bias; a norm behind it is in scale and bias, so that weights
-        stay those of the file, in halves if those are."""
+        stay those of the file, in halves if those are; with `int8` they are rounded to bytes."""
         inputs, outputs = weight.shape
         wide = np.zeros((2, padded(outputs)), f32)
         wide[0, :outputs] = 1.0 if scale is None else scale
         wide[1, :outputs] = bias
-        return Dense(in_halves(panels(weight)), wide[0], wide[1], inputs, outputs)
+        if not int8:
+            return Dense(in_halves(panels(weight)), wide[0], wide[1], inputs, outputs)
+        rounded, factor = in_bytes(weight)
+        wide[0, :outputs] *= factor
+        return Dense(panels(rounded), wide[0], wide[1], inputs, outputs)
 
     def __call__(
         self, x: Float32[np.ndarray, "b k"], relu: bool = False

@@ -79,15 +79,23 @@ def gaussian_features(
     filtered: Filter,
 ) -> GaussianFeatures:
     """The encoder of means, T (lower triangles) and mixer."""
+    gaussians = side_by_side(means, factors)
+    return GaussianFeatures(
+        gaussians, panels(mixer.T), bias, reach_of(filtered, means, factors, mixer)
+    )
+
+
+def side_by_side(
+    means: Float32[np.ndarray, "k 3"], factors: Float64[np.ndarray, "k 3 3"]
+) -> Float32[np.ndarray, "9 e"]:
+    """Means and T of Gaussians as the loops read them, filled up to whole vectors."""
     lower = np.stack([factors[:, i, j] for j in range(3) for i in range(j, 3)])
     # 2^-|y|^2 in place of e^(-|y|^2 / 2)
     lower *= np.sqrt(0.5 / np.log(2.0))
     gaussians = np.zeros((_NUMBERS, padded(len(means))), f32)
     gaussians[:3, : len(means)] = means.T
     gaussians[3:, : len(means)] = lower
-    return GaussianFeatures(
-        gaussians, panels(mixer.T), bias, reach_of(filtered, means, factors, mixer)
-    )
+    return gaussians
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -101,6 +109,20 @@ def _gather(gaussians, listed, count, chosen):
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
+def responses(x, y, z, chosen, wide, k):
+    """Of the sixteen Gaussians from `k` on, of `wide` that are `chosen`, to a point."""
+    dx = x - load(chosen, k)
+    dy = y - load(chosen, wide + k)
+    dz = z - load(chosen, 2 * wide + k)
+    first = dx * load(chosen, 3 * wide + k) + dy * load(chosen, 4 * wide + k)
+    first = first + dz * load(chosen, 5 * wide + k)
+    second = dy * load(chosen, 6 * wide + k) + dz * load(chosen, 7 * wide + k)
+    third = dz * load(chosen, 8 * wide + k)
+    squared = first * first + second * second + third * third
+    return power_of_two_below_one(spread(f32(0)) - squared)
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
 def _respond(points, begin, size, rounded, chosen, wide, rows):
     """Responses of `rounded` points to the `chosen` Gaussians; the last point stands for those
     that a whole number of rows lacks."""
@@ -108,15 +130,7 @@ def _respond(points, begin, size, rounded, chosen, wide, rows):
         at = 3 * (begin + min(p, size - 1))
         x, y, z = spread_at(points, at), spread_at(points, at + 1), spread_at(points, at + 2)
         for k in range(0, wide, COUNT):
-            dx = x - load(chosen, k)
-            dy = y - load(chosen, wide + k)
-            dz = z - load(chosen, 2 * wide + k)
-            first = dx * load(chosen, 3 * wide + k) + dy * load(chosen, 4 * wide + k)
-            first = first + dz * load(chosen, 5 * wide + k)
-            second = dy * load(chosen, 6 * wide + k) + dz * load(chosen, 7 * wide + k)
-            third = dz * load(chosen, 8 * wide + k)
-            squared = first * first + second * second + third * third
-            store(rows, p * wide + k, power_of_two_below_one(spread(f32(0)) - squared))
+            store(rows, p * wide + k, responses(x, y, z, chosen, wide, k))
 
 
 @njit(error_model="numpy", nogil=True, cache=True)

@@ -10,7 +10,7 @@ A matrix (k, e) is kept as panels (e / 16, k, 16), flat, its columns filled up w
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float32, UInt16
+from jaxtyping import Float32, Int8, Shaped, UInt16
 from numba import njit
 
 from simd.lane_memory import load, spread_at, store
@@ -19,12 +19,14 @@ from simd.lanes import COUNT, maximum, spread
 f32 = np.float32
 ROWS = 6
 """Rows at a time; their number is a multiple of it."""
+_LARGEST = 127
+"""What the largest weight of a column becomes in bytes."""
 
 
-def panels(matrix: Float32[np.ndarray, "k e"]) -> Float32[np.ndarray, "n"]:
+def panels(matrix: Shaped[np.ndarray, "k e"]) -> Shaped[np.ndarray, "n"]:
     """`matrix` as the loops here read it."""
     k, columns = matrix.shape
-    wide = np.zeros((k, padded(columns)), f32)
+    wide = np.zeros((k, padded(columns)), matrix.dtype)
     wide[:, :columns] = matrix
     return np.ascontiguousarray(wide.reshape(k, -1, COUNT).transpose(1, 0, 2)).reshape(-1)
 
@@ -37,6 +39,15 @@ def in_halves(
     with np.errstate(over="ignore"):
         halves = numbers.astype(np.float16)
     return halves.view(np.uint16) if np.array_equal(halves.astype(f32), numbers) else numbers
+
+
+def in_bytes(
+    matrix: Float32[np.ndarray, "k e"],
+) -> tuple[Int8[np.ndarray, "k e"], Float32[np.ndarray, "e"]]:
+    """`matrix` in numbers from -127 to 127, and the positive factor of each column of them."""
+    scale = np.abs(matrix).max(0) / f32(_LARGEST)
+    scale[scale == 0] = 1
+    return np.rint(matrix / scale).astype(np.int8), scale
 
 
 def padded(columns: int) -> int:

@@ -60,6 +60,6 @@ class SlowShapes(Shapes):
         return super().predict(xyz)
 
 
-def slow_shapes(folder: str) -> SlowShapes:
+def slow_shapes(folder: str, **_: object) -> SlowShapes:
     """What a worker loads in place of a model."""
     return SlowShapes(Path(folder))

@@ -16,8 +16,11 @@ import PIL.Image
 import pytest
 
 import pointcloud
+from app import ray_classify
 from app.__main__ import main
+from app.classify_options import ClassifyOptions
 from app.commands.classify import Command
+from data.errors import UserError
 from tests.app.shapes import FamiliarShapes, Shapes, box, write_boxes
 from tests.data.cloud_files import CLOUDS, MESHES
 
@@ -26,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def shapes(monkeypatch) -> None:
-    monkeypatch.setattr(pointcloud, "load", lambda name: Shapes(), raising=False)
+    monkeypatch.setattr(pointcloud, "load", lambda name, **_: Shapes(), raising=False)
 
 
 def rows(capsys, *words: object) -> list[dict]:
@@ -58,6 +61,19 @@ def test_json_and_csv_say_the_same(tmp_path, capsys) -> None:
     table = list(csv.DictReader(io.StringIO(out)))
     assert [line["file"] for line in table] == [row["file"] for row in found]
     assert [float(line["probability"]) for line in table] == [row["probability"] for row in found]
+
+
+def test_int8_reaches_the_model(tmp_path, capsys, monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(pointcloud, "load", lambda *_, **how: asked.append(how) or Shapes())
+    np.savetxt(tmp_path / "a.xyz", box("tower"))
+    rows(capsys, tmp_path / "a.xyz", "--int8")
+    assert asked == [{"adapter": None, "int8": True}]
+    work = ray_classify.work_of("3dgpe", ClassifyOptions(), lambda name, **how: how, int8=True)
+    assert work.load("3dgpe") == {"int8": True}
+    ray_classify.results_of(work, tmp_path / "out")
+    with pytest.raises(UserError, match="expected answers of"):
+        ray_classify.results_of(ray_classify.work_of("3dgpe", ClassifyOptions()), tmp_path / "out")
 
 
 @pytest.mark.parametrize("name", [*CLOUDS, *MESHES])
@@ -150,7 +166,7 @@ def test_up_is_given_or_voted_for(tmp_path, capsys) -> None:
 
 
 def test_clouds_unlike_the_training_data_are_flagged(tmp_path, capsys, monkeypatch) -> None:
-    monkeypatch.setattr(pointcloud, "load", lambda name: FamiliarShapes(), raising=False)
+    monkeypatch.setattr(pointcloud, "load", lambda name, **_: FamiliarShapes(), raising=False)
     np.save(tmp_path / "a.npy", box("plate") * (1, 1, 0.1))
     np.save(tmp_path / "b.npy", box("plate"))
     assert [row["unlike"] for row in rows(capsys, tmp_path / "*.npy")] == [True, False]
@@ -242,7 +258,7 @@ def test_the_command_starts_without_torch(tmp_path) -> None:
     np.save(tmp_path / "a.npy", box("wall"))
     code = (
         "import sys, pointcloud\nfrom app.__main__ import main\n"
-        "from tests.app.shapes import Shapes\npointcloud.load = lambda name: Shapes()\n"
+        "from tests.app.shapes import Shapes\npointcloud.load = lambda name, **_: Shapes()\n"
         "code = main(['classify', 'a.npy'])\n"
         "heavy = {'torch', 'open3d', 'scipy', 'numba', 'viser', 'PIL'} & set(sys.modules)\n"
         "sys.exit(code or ' '.join(heavy) or None)"

@@ -152,7 +152,7 @@ def test_a_slow_answer_for_a_cloud_that_is_gone_is_dropped():
 
 @pytest.mark.parametrize("named", [None, "3dgpe"])
 def test_view_opens_a_cloud_with_a_classifier(named, tmp_path, monkeypatch):
-    monkeypatch.setattr(pointcloud, "load", lambda name: Shapes(), raising=False)
+    monkeypatch.setattr(pointcloud, "load", lambda name, **_: Shapes(), raising=False)
     np.savetxt(tmp_path / "a.xyz", box("wall"))
     page = object_page([tmp_path / "a.xyz"], 0, "127.0.0.1", named)
     try:
