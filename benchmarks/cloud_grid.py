@@ -3,7 +3,7 @@ compare on other data, at equal length: a resumable queue.
 
     python -m benchmarks.cloud_grid gaussians modelnet40.npz --teacher FILE [--seeds 3]
     python -m benchmarks.cloud_grid options modelnet40.npz
-    python -m benchmarks.cloud_grid models psb_shrec69.npz --words=--rotate
+    python -m benchmarks.cloud_grid models psb_shrec69.npz --words=--rotate [--only 3dgpe pointnet]
     python -m benchmarks.cloud_grid metric dales_objects5.npz
     python -m benchmarks.cloud_grid gaussians modelnet40.npz --table
 
@@ -164,6 +164,7 @@ def main() -> None:
     wanted.add_argument("--work", type=Path, default=Path("cloud_grid_work"))
     wanted.add_argument("--folder", type=Path, default=RESULTS / "cloud_grid")
     wanted.add_argument("--table", action="store_true", help="print what stands, train nothing")
+    wanted.add_argument("--only", nargs="+", help="cells of these names")
     wanted.add_argument("--words", default="", help="more words for every fit")
     given = wanted.parse_args()
     folder = given.folder / f"{given.grid}-{given.data.stem}"
@@ -172,6 +173,10 @@ def main() -> None:
         length = ["--steps", "6", *given.words.split()] if given.quick else []
         length = length or ["--epochs", str(given.epochs), *given.words.split()]
         cells = GRIDS[given.grid](given.seeds, given.teacher)
+        only = given.only or [cell.name for cell in cells]
+        if unknown := set(only) - {cell.name for cell in cells}:
+            raise SystemExit(f"--only: expected cells of the grid, found {', '.join(unknown)}")
+        cells = [cell for cell in cells if cell.name in only]
         for number, cell in enumerate(cells[:1] if given.quick else cells):
             place = folder / f"{cell.stem}.json"
             if place.exists():
