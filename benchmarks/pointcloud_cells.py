@@ -28,10 +28,11 @@ from pointcloud.config import (
 from pointcloud.cpu.classifier import CpuClassifier
 from pointcloud.cpu.gaussian_features import GaussianFeatures, gaussian_features
 from pointcloud.cpu.gaussian_filters import Filter
+from pointcloud.cpu.mamba import CpuMamba
 from pointcloud.cpu.tiles import PARTS, TILE
 from pointcloud.pointnet import PointNetEncoder
 from pointcloud.predictor import load_predictor
-from pointcloud.stored import read_classifier
+from pointcloud.stored import StoredClassifier, read_classifier
 from simd.threads import set_threads
 
 POINTS, CLASSES = 1024, 40
@@ -74,13 +75,18 @@ def made(config: ModelConfig) -> Any:
     return new_model(config, CLASSES, 0).eval()
 
 
-def compiled_loops(model: Any, int8: bool = False) -> CpuClassifier:
-    """The same model as compiled loops."""
+def stored_of(model: Any) -> StoredClassifier:
+    """The same model as its file holds it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         names = tuple(str(k) for k in range(CLASSES))
         save_classifier(path, SavedClassifier(model, names))
-        return CpuClassifier(read_classifier(path), str(path), int8=int8)
+        return read_classifier(path)
+
+
+def compiled_loops(model: Any, int8: bool = False) -> CpuClassifier:
+    """The same model as compiled loops."""
+    return CpuClassifier(stored_of(model), "model", int8=int8)
 
 
 def without_norms(model: Any) -> Any:
@@ -289,7 +295,8 @@ def _narrow_encoder(filtered: Filter) -> GaussianFeatures:
 
 
 def mamba(size: Literal["small", "full"], setting: Setting) -> dict[str, Any]:
-    """Mamba3D with either embedding of patches: time of a cloud, multiply-adds, peak of memory."""
+    """Mamba3D with either embedding of patches, by compiled loops and by torch: time of a cloud
+    that is cut into groups, multiply-adds, and torch's weights and peak of memory."""
     torch.set_num_threads(1)
     set_threads(1)
     models = {}
@@ -297,13 +304,17 @@ def mamba(size: Literal["small", "full"], setting: Setting) -> dict[str, Any]:
         full = MambaConfig(encoder=encoder)
         models[encoder] = made(full if size == "full" else MambaConfig.small(encoder))
     inputs = models["pointnet"].prepare(shells(1))
-    steps = {name: _inference(lambda m=m: m(*inputs)) for name, m in models.items()}
-    found: dict[str, Any] = in_turns(steps, min(setting.rounds, 11))
+    steps = {f"{name} in torch": _inference(lambda m=m: m(*inputs)) for name, m in models.items()}
+    for name, model in models.items():
+        loops = CpuMamba(stored_of(model), name)
+        steps[name] = functools.partial(loops.pooled, *loops.prepared(shells(1)))
+    found: dict[str, Any] = in_turns(steps, min(setting.rounds, 21))
     for name, model in models.items():
         found[f"{name}, million multiply-adds"] = multiply_adds.counted(model, inputs) / 1e6
         weights = sum(value.numel() for value in model.parameters()) * 4 / 2**20
-        found[f"{name}, weights and peak, MB"] = weights + peak_mb(steps[name])
-    for what in ("CPU ms", "million multiply-adds", "weights and peak, MB"):
-        both = (found[f"{name}, {what}"] for name in ("gaussian", "pointnet"))
+        found[f"{name}, weights and peak, MB"] = weights + peak_mb(steps[f"{name} in torch"])
+    for what in ("CPU ms", "in torch, CPU ms", "million multiply-adds", "weights and peak, MB"):
+        joint = " " if what.startswith("in torch") else ", "
+        both = (found[f"{name}{joint}{what}"] for name in ("gaussian", "pointnet"))
         found[f"gaussian over pointnet, {what}"] = next(both) / next(both)
     return found

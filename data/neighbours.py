@@ -152,10 +152,10 @@ def _sample_farthest_points(points: np.ndarray, k: int, start: int) -> np.ndarra
 
 @functools.cache
 def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """numba's loops, compiled at the first call: importing this file stays free of numba."""
+    """numba's loops, compiled at the first call ever: importing this file stays free of numba."""
     from numba import njit
 
-    @njit(nogil=True)
+    @njit(nogil=True, cache=True)
     def scan(points, queries, k):
         squared = np.full((len(queries), k), np.inf)
         indices = np.zeros((len(queries), k), np.int64)
@@ -173,7 +173,7 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
                     squared[i, place], indices[i, place] = distance, j
         return squared, indices
 
-    @njit(nogil=True)
+    @njit(nogil=True, cache=True)
     def spread(points, k, start):
         chosen = np.empty(k, np.int64)
         chosen[0] = start

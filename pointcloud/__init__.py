@@ -23,8 +23,8 @@ def load(
     answers.
 
     UserError, which calls the file `option`, for a name whose weights are not here, for a file that
-    is no classifier, and for an adapter of another model. The first three need no torch, unless
-    there is an adapter.
+    is no classifier, and for an adapter of another model. All but the transformer need no torch,
+    unless there is an adapter.
     """
     from pointcloud.predictor import load_predictor
 

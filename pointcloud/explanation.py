@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from pointcloud.config import GaussianNetConfig
-from pointcloud.cpu.classifier import CpuClassifier, lower_triangles
+from pointcloud.cpu.classifier import CpuClassifier
+from pointcloud.cpu.stored_layers import lower_triangles
 from pointcloud.grouping import frame_of, normalised, rows_kept
 from pointcloud.stored import StoredClassifier
 

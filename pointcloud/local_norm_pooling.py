@@ -100,7 +100,8 @@ def differences(
 
 
 def nearest_centres(centres: Float[Tensor, "b c 3"], count: int) -> Int64[Tensor, "b c k"]:
-    """The `count` nearest to each, itself first."""
+    """The `count` nearest to each, itself first; of those in one place the first."""
     # by differences: a matrix product rounds otherwise in another batch, and ties fall otherwise
     exact = "donot_use_mm_for_euclid_dist"
-    return torch.cdist(centres, centres, compute_mode=exact).topk(count, largest=False).indices
+    apart = torch.cdist(centres, centres, compute_mode=exact)
+    return apart.sort(dim=-1, stable=True).indices[..., :count]

@@ -13,7 +13,12 @@ from jaxtyping import Bool, Float, Float32
 
 from data.errors import UserError
 from pointcloud.calibration import Familiarity, probabilities
-from pointcloud.config import GaussianNetConfig, PointNetConfig
+from pointcloud.config import (
+    GaussianNetConfig,
+    MambaConfig,
+    PointNetConfig,
+    TransformerConfig,
+)
 from pointcloud.package_weights import weights_file
 from pointcloud.stored import StoredClassifier, read_classifier
 
@@ -90,8 +95,13 @@ def load_predictor(
     if int8 and not isinstance(stored.config, GaussianNetConfig):
         raise UserError(f"int8: expected a 3dgpe, found a {stored.kind} in {path}")
     known = (stored.classes, stored.config.points, stored.temperature, stored.familiarity)
-    if not isinstance(stored.config, PointNetConfig | GaussianNetConfig):
+    if isinstance(stored.config, TransformerConfig):
         return Predictor(*known, *_of_torch(stored, str(path)))
+    if isinstance(stored.config, MambaConfig):
+        from pointcloud.cpu.mamba import CpuMamba
+
+        mamba = CpuMamba(stored, str(path))
+        return Predictor(*known, mamba.features, mamba.scores_of)
     from pointcloud.cpu.classifier import CpuClassifier
 
     model = CpuClassifier(stored, str(path), int8=int8)

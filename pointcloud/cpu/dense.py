@@ -13,9 +13,19 @@ import numpy as np
 from jaxtyping import Float32, Int8, UInt16
 from numba import njit, prange
 
-from pointcloud.cpu.mixing import ROWS, in_bytes, in_halves, mix_six, padded, panels
+from pointcloud.cpu.mixing import (
+    ROWS,
+    in_bytes,
+    in_halves,
+    mix_six,
+    mix_twelve,
+    padded,
+    panels,
+    store_six,
+)
 from simd.lane_memory import load, spread_at, store
 from simd.lanes import COUNT, maximum, spread
+from simd.registers import ROOMY
 from simd.threads import guarded
 
 f32 = np.float32
@@ -41,15 +51,18 @@ class Dense:
         bias: Float32[np.ndarray, "e"],
         scale: Float32[np.ndarray, "e"] | None = None,
         int8: bool = False,
+        halves: bool = True,
     ) -> Dense:
         """The layer (x weight) scale + bias; a norm behind it is in scale and bias, so that weights
-        stay those of the file, in halves if those are; with `int8` they are rounded to bytes."""
+        stay those of the file, in halves if those are and that is wanted: a layer of many rows is
+        quicker without. With `int8` they are rounded to bytes."""
         inputs, outputs = weight.shape
         wide = np.zeros((2, padded(outputs)), f32)
         wide[0, :outputs] = 1.0 if scale is None else scale
         wide[1, :outputs] = bias
         if not int8:
-            return Dense(in_halves(panels(weight)), wide[0], wide[1], inputs, outputs)
+            kept = in_halves(panels(weight)) if halves else panels(weight)
+            return Dense(kept, wide[0], wide[1], inputs, outputs)
         rounded, factor = in_bytes(weight)
         wide[0, :outputs] *= factor
         return Dense(panels(rounded), wide[0], wide[1], inputs, outputs)
@@ -68,38 +81,51 @@ class Dense:
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _columns(x, weights, scale, bias, least, listed, made, block):
-    """Sixteen columns of every row."""
+def _columns(x, weights, scale, bias, least, listed, made, pair):
+    """Thirty-two columns of every row, or the last sixteen."""
     rows, depth = x.shape
     wide = len(bias)
     flat, out = x.reshape(-1), made.reshape(-1)
-    by, shift = load(scale, block * COUNT), load(bias, block * COUNT)
-    panel = block * depth
-    whole = rows // ROWS * ROWS
-    for p in range(0, whole, ROWS):
-        a, b, c, d, e, f = mix_six(flat, p * depth, depth, weights, panel, listed, depth)
-        at = p * wide + block * COUNT
-        store(out, at, maximum(a * by + shift, least))
-        store(out, at + wide, maximum(b * by + shift, least))
-        store(out, at + 2 * wide, maximum(c * by + shift, least))
-        store(out, at + 3 * wide, maximum(d * by + shift, least))
-        store(out, at + 4 * wide, maximum(e * by + shift, least))
-        store(out, at + 5 * wide, maximum(f * by + shift, least))
-    for p in range(whole, rows):
-        total = spread(f32(0))
-        for j in range(depth):
-            total = total + load(weights, (panel + j) * COUNT) * spread_at(flat, p * depth + j)
-        store(out, p * wide + block * COUNT, maximum(total * by + shift, least))
+    first, last = 2 * pair, min(2 * pair + 2, wide // COUNT)
+    whole = rows if rows >= ROWS else 0
+    together = ROOMY and last == first + 2
+    for begin in range(0, whole, ROWS):
+        # the last six may be some of those before: equal numbers change nothing
+        p = min(begin, rows - ROWS)
+        if together:
+            at = first * COUNT
+            a, b, c, d, e, f, g, h, i, k, m, n = mix_twelve(
+                flat, p * depth, depth, weights, first * depth, depth, listed, depth
+            )
+            by, shift = load(scale, at), load(bias, at)
+            store_six(out, p * wide + at, wide, by, shift, least, (a, b, c, d, e, f))
+            at += COUNT
+            by, shift = load(scale, at), load(bias, at)
+            store_six(out, p * wide + at, wide, by, shift, least, (g, h, i, k, m, n))
+            continue
+        for block in range(first, last):
+            at = block * COUNT
+            sums = mix_six(flat, p * depth, depth, weights, block * depth, listed, depth)
+            by, shift = load(scale, at), load(bias, at)
+            store_six(out, p * wide + at, wide, by, shift, least, sums)
+    for block in range(first, last):
+        by, shift = load(scale, block * COUNT), load(bias, block * COUNT)
+        for p in range(whole, rows):
+            total = spread(f32(0))
+            for j in range(depth):
+                w = load(weights, (block * depth + j) * COUNT)
+                total = total + w * spread_at(flat, p * depth + j)
+            store(out, p * wide + block * COUNT, maximum(total * by + shift, least))
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
 def _one_thread(x, weights, scale, bias, least, listed, made):
-    for block in range(len(bias) // COUNT):
-        _columns(x, weights, scale, bias, least, listed, made, block)
+    for pair in range((len(bias) // COUNT + 1) // 2):
+        _columns(x, weights, scale, bias, least, listed, made, pair)
 
 
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
 def _threads(x, weights, scale, bias, least, listed, made):
-    for block in prange(len(bias) // COUNT):
-        _columns(x, weights, scale, bias, least, listed, made, block)
+    for pair in prange((len(bias) // COUNT + 1) // 2):
+        _columns(x, weights, scale, bias, least, listed, made, pair)

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float32
 from numba import njit, prange
 
-from pointcloud.cpu.mixing import ROWS, mix_max, mix_relu, padded, panels
+from pointcloud.cpu.mixing import ROWS, mix_max, mix_rows, padded, panels
 from pointcloud.cpu.tiles import PARTS, TILE, Tiles
 from simd.lane_memory import scratch
 from simd.threads import guarded
@@ -77,8 +77,9 @@ def _features(points, begins, sizes, firsts, widths, one, two, three, bias_one, 
             for p in range(rounded):
                 for axis in range(3):
                     places[3 * p + axis] = points[begin + min(p, size - 1), axis]
-            mix_relu(places, rounded, 3, one, 3, listed, bias_one, inner)
-            mix_relu(inner, rounded, len(bias_one), two, widths[0], listed, bias_two, outer)
+            stride = len(bias_one)
+            mix_rows(places, rounded, 3, one, 3, listed, bias_one, f32(0), inner)
+            mix_rows(inner, rounded, stride, two, widths[0], listed, bias_two, f32(0), outer)
             mix_max(
                 outer,
                 rounded,

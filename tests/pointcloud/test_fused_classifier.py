@@ -20,7 +20,8 @@ from pointcloud.classifier_files import (
     save_classifier,
 )
 from pointcloud.config import GaussianConfig, GaussianNetConfig, PointNetConfig
-from pointcloud.cpu.classifier import CpuClassifier, shapes_of
+from pointcloud.cpu.classifier import CpuClassifier
+from pointcloud.cpu.shapes import shapes_of
 from pointcloud.cpu.tiles import TILE, Tiles
 from pointcloud.stored import read_classifier
 from simd.threads import set_threads
