@@ -19,8 +19,8 @@ def load(
 ) -> Predictor:
     """The classifier `name`: "3dgpe", "3dgpe-16", "pointnet", "transformer", "mamba3d",
     "mamba3d-3dgpe", or the path of a file of weights; with the file of an `adapter` of that model.
-    `int8` rounds the weights of a 3dgpe to bytes: up to three times the speed, nearly the same
-    answers.
+    `int8` rounds the weights of a 3dgpe to bytes: about twice the speed on processors that multiply
+    bytes (AVX512-VNNI), nearly the same answers.
 
     UserError, which calls the file `option`, for a name whose weights are not here, for a file that
     is no classifier, and for an adapter of another model. All but the transformer need no torch,
