@@ -20,6 +20,7 @@ from lifting.movements import (
     noise,
     stance,
     sway,
+    tuck,
     wave,
 )
 from lifting.rigs import Rig
@@ -39,6 +40,9 @@ def random_motion(
     stance(rig, angles, rng)
     if doing == "swim":
         wave(rig, angles, seconds, speed, strength, rng)
+    elif doing == "fly":
+        gait(rig, angles, seconds, speed, 0.3 * strength * rng.random(), rng)
+        tuck(rig, angles, rng)
     else:
         gait(rig, angles, seconds, speed, strength, rng)
     flap(rig, angles, seconds, speed, doing == "fly", rng)

@@ -166,6 +166,17 @@ def flap(
             angles.yaw[:, joint] += chain.side * 0.25 * size * np.cos(turn - lag * k)
 
 
+def tuck(rig: Rig, angles: Angles, rng: np.random.Generator) -> None:
+    """An animal that flies: its body nearer to level, its legs back along it, folded or stretched,
+    or hanging."""
+    back, fold = rng.uniform(0.0, 1.5), rng.normal(0.3, 0.5)
+    angles.pitch[:, 0] -= rng.uniform(0.0, 0.7)
+    for chain in chains_of(rig, "leg"):
+        angles.pitch[:, chain.joints[0]] -= back
+        for k, joint in enumerate(chain.joints[-len(chain.bends) :]):
+            angles.pitch[:, joint] += fold * chain.bends[k]
+
+
 def sway(rig: Rig, angles: Angles, seconds: np.ndarray, rng: np.random.Generator) -> None:
     """Slow movements of everything: looking around, a wagging tail, turning ears."""
     sizes = {"spine": 0.08, "neck": 0.3, "tail": 0.4, "trunk": 0.5, "ear": 0.2, "antenna": 0.4}

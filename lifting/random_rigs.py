@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from lifting.rigs import Chain, Plan, Rig, RigBuilder
+from lifting.rigs import SIDES, Chain, Plan, Rig, RigBuilder
+from lifting.toes import Ends, add_toes
+from lifting.wings import add_tail_fan, add_wings
 
 PLANS: dict[Plan, float] = {
-    "quadruped": 0.36,
-    "rodent": 0.12,
-    "bird": 0.16,
-    "biped": 0.08,
-    "insect": 0.1,
-    "fish": 0.1,
+    "quadruped": 0.3,
+    "rodent": 0.14,
+    "bird": 0.2,
+    "biped": 0.07,
+    "insect": 0.09,
+    "fish": 0.12,
     "crawler": 0.08,
 }
 """Body plans and how often each is drawn."""
-SIDES = ((-1.0, "L"), (1.0, "R"))
+_TOES = {"quadruped": 0.1, "rodent": 0.35, "bird": 0.5, "biped": 0.2}
+"""Share of animals of a plan whose feet have toes."""
 
 
 def random_rig(rng: np.random.Generator, plan: Plan | None = None) -> Rig:
@@ -32,20 +35,25 @@ def random_rig(rng: np.random.Generator, plan: Plan | None = None) -> Rig:
     spine = _spine(build, plan)
     crouch = 0.0
     if plan in ("quadruped", "rodent"):
-        crouch = build.uniform(0.0, 0.25) if plan == "quadruped" else build.uniform(0.3, 0.9)
+        low = plan == "rodent" or build.chance(0.2)
+        crouch = build.uniform(0.3, 0.9) if low else build.uniform(0.0, 0.25)
         length = build.around(0.75 if plan == "quadruped" else 0.45)
-        _legs(build, spine[0], 0.0, length, hind=True)
-        _legs(build, spine[-1], 1.0, length * build.around(0.95, 0.12), hind=False)
+        toes = build.chance(_TOES[plan])
+        _legs(build, spine[0], 0.0, length, hind=True, toes=toes)
+        _legs(build, spine[-1], 1.0, length * build.around(0.95, 0.12), hind=False, toes=toes)
     elif plan == "bird":
-        _legs(build, spine[0], 0.3, build.around(0.45), hind=True)
-        _wings(build, spine[-1])
+        crouch = build.uniform(0.0, 0.8)
+        toes = build.chance(_TOES[plan])
+        _legs(build, spine[0], 0.3, build.around(0.45), hind=True, toes=toes, hallux=0.6)
+        add_wings(build, spine[-1], 0.5, build.chance(0.5))
     elif plan == "biped":
-        _legs(build, spine[0], 0.0, build.around(0.9), hind=True)
+        toes = build.chance(_TOES[plan])
+        _legs(build, spine[0], 0.0, build.around(0.9), hind=True, toes=toes)
         _legs(build, spine[-1], 1.0, build.around(0.5, 0.35), hind=False)
     elif plan == "insect":
         _insect_legs(build, spine)
         if build.chance(0.4):
-            _wings(build, spine[-1])
+            add_wings(build, spine[-1], 0.35, False)
     elif plan == "fish":
         _fins(build, spine)
     elif build.chance(0.7):  # a crawler: lizard, newt, crocodile; without legs a snake
@@ -87,7 +95,15 @@ def _spine(build: RigBuilder, plan: Plan) -> tuple[int, ...]:
     return (root, *joints)
 
 
-def _legs(build: RigBuilder, at: int, along: float, length: float, hind: bool) -> None:
+def _legs(
+    build: RigBuilder,
+    at: int,
+    along: float,
+    length: float,
+    hind: bool,
+    toes: bool = False,
+    hallux: float = 0.0,
+) -> None:
     """A pair below `at` with two to five joints, folded as hind or front legs are."""
     width = build.around(0.12, 0.3)
     count = int(build.rng.integers(2, 6))
@@ -105,6 +121,7 @@ def _legs(build: RigBuilder, at: int, along: float, length: float, hind: bool) -
     splay = build.uniform(-0.08, 0.2)
     drop, shift = build.uniform(-0.12, 0.08), build.uniform(-0.08, 0.08)
     name = "hind" if hind else "front"
+    ends: Ends = []
     for side, label in SIDES:
         start = at
         offset = np.array([shift, drop, side * width])
@@ -120,6 +137,9 @@ def _legs(build: RigBuilder, at: int, along: float, length: float, hind: bool) -
         if not girdle:
             build.offsets[joints[0]] = build.offsets[joints[0]] + offset
         build.chains.append(Chain("leg", (*lead, *joints), side, along, tuple(bends)))
+        ends.append((joints[-1], side, label))
+    if toes:
+        add_toes(build, f"{name}_toe", ends, hallux)
 
 
 def _sprawled_legs(build: RigBuilder, spine: tuple[int, ...]) -> None:
@@ -154,21 +174,6 @@ def _insect_legs(build: RigBuilder, spine: tuple[int, ...]) -> None:
             build.offsets[joints[0]] = build.offsets[joints[0]] + [shift, -0.02, side * 0.09]
             bends = tuple(np.resize([1.0, -1.0], count))
             build.chains.append(Chain("leg", joints, side, pair / (pairs - 1), bends))
-
-
-def _wings(build: RigBuilder, at: int) -> None:
-    count = int(build.rng.integers(1, 5))
-    span, width = build.around(0.7, 0.35), build.around(0.08)
-    sweep = np.resize([-0.4, 0.4, -0.3, -0.5], count) + build.rng.normal(0, 0.15, count)
-    folded = build.chance(0.35)
-    steps = span * build.shares(count)
-    for side, label in SIDES:
-        out = np.resize([0.5, -0.2, 0.3, 0.1], count) if folded else np.ones(count)
-        back = np.resize([-1.0, -0.6, -1.0, -1.0], count) if folded else sweep
-        directions = np.stack([back, np.full(count, -0.1), side * out], 1)
-        joints = build.chain(f"wing_{label}", at, directions, steps)
-        build.offsets[joints[0]] = build.offsets[joints[0]] + [0.0, 0.02, side * width]
-        build.chains.append(Chain("wing", joints, side))
 
 
 def _fins(build: RigBuilder, spine: tuple[int, ...]) -> None:
@@ -263,6 +268,8 @@ def _tail(build: RigBuilder, hips: int, plan: Plan) -> None:
     directions = np.stack([-np.cos(angles), np.sin(angles), np.zeros(count)], 1)
     joints = build.chain("tail", hips, directions, length * build.shares(count))
     build.chains.append(Chain("tail", joints))
+    if plan == "bird" and build.chance(0.5):
+        add_tail_fan(build, joints[-1])
     if plan == "fish":
         for rise, label in ((1.0, "up"), (-1.0, "down")):
             if build.chance(0.5):

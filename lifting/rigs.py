@@ -14,6 +14,7 @@ from jaxtyping import Float64, Int64
 
 from data.skeleton import Skeleton
 
+SIDES = ((-1.0, "L"), (1.0, "R"))
 Plan = Literal["quadruped", "rodent", "bird", "biped", "insect", "fish", "crawler"]
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lifting.motions import kinematics, random_motion
+from lifting.movements import Angles, tuck
 from lifting.random_rigs import PLANS, random_rig
 from lifting.rigs import Rig
 
@@ -41,6 +42,26 @@ def test_a_rig_at_rest_is_its_own_mirror_image(plan) -> None:
             assert abs(rest[joint, 2]) < 1e-12, name
     assert pairs or plan in ("crawler", "fish")
     assert (rig.parents[1:] < np.arange(1, len(rig.names))).all() and rig.parents[0] == -1
+
+
+def test_feet_have_toes_and_wings_feathers() -> None:
+    rng = np.random.default_rng(0)
+    names = [random_rig(rng, plan).names for plan in ("bird", "rodent") for _ in range(30)]
+    for part, least in (("hind_toe", 15), ("feather", 5), ("tail_feather", 5)):
+        having = [rig for rig in names if any(name.startswith(part) for name in rig)]
+        assert least < len(having) < 50
+        for rig in having:
+            left, right = (
+                sum(name.startswith(part) and side in name for name in rig) for side in ("_L", "_R")
+            )
+            assert left == right > 0
+
+
+def test_an_animal_that_flies_is_nearer_to_level() -> None:
+    rig = random_rig(np.random.default_rng(0), "bird")
+    angles = Angles(*(np.zeros((2, len(rig.names))) for _ in range(3)))
+    tuck(rig, angles, np.random.default_rng(1))
+    assert (angles.pitch[:, 0] < 0).all() and not angles.roll.any() and not angles.yaw.any()
 
 
 def test_a_seed_gives_one_motion() -> None:
