@@ -8,9 +8,10 @@ from jaxtyping import Float32, Int64
 from numba import njit, prange
 
 from pointcloud.cpu.channels import PARTS, range_of
-from pointcloud.cpu.mixing import ROWS, mix_six, padded, panels
+from pointcloud.cpu.mixing import ROWS, mix_six, mix_twelve, padded, panels
 from simd.lane_memory import scratch, store
 from simd.lanes import COUNT, spread, where
+from simd.registers import ROOMY
 from simd.threads import guarded
 
 f32 = np.float32
@@ -36,6 +37,26 @@ def _higher(top, place, value, row):
     return where(higher, value, top), where(higher, spread(f32(row)), place)
 
 
+@njit(error_model="numpy", nogil=True, cache=True)
+def _higher_of_six(top, place, values, row):
+    p, q, r, s, t, u = values
+    top, place = _higher(top, place, p, row)
+    top, place = _higher(top, place, q, row + 1)
+    top, place = _higher(top, place, r, row + 2)
+    top, place = _higher(top, place, s, row + 3)
+    top, place = _higher(top, place, t, row + 4)
+    return _higher(top, place, u, row + 5)
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def _keep(found, places, here, top, place, at_rows):
+    """Write maxima, and whose they are."""
+    store(found, here, top)
+    store(at_rows, 0, place)
+    for lane in range(COUNT):
+        places[here + lane] = int(at_rows[lane])
+
+
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
 def _largest(x, weights, every, found, places):
@@ -46,24 +67,31 @@ def _largest(x, weights, every, found, places):
         b, part = task // PARTS, task % PARTS
         first, last = range_of(part, columns // COUNT)
         at_rows = scratch(COUNT)
-        for block in range(first, last):
+        pairs = (last - first) // 2 if ROOMY else 0
+        for pair in range(pairs):
+            block = first + 2 * pair
+            top, place = spread(f32(-np.inf)), spread(f32(0))
+            right, place_right = spread(f32(-np.inf)), spread(f32(0))
+            for begin in range(0, rows, ROWS):
+                row = min(begin, rows - ROWS)
+                at = (b * rows + row) * depth
+                p, q, r, s, t, u, v, w, x_, y, z, o = mix_twelve(
+                    flat, at, depth, weights, block * depth, depth, every, depth
+                )
+                top, place = _higher_of_six(top, place, (p, q, r, s, t, u), row)
+                right, place_right = _higher_of_six(right, place_right, (v, w, x_, y, z, o), row)
+            here = b * columns + block * COUNT
+            _keep(flat_found, flat_places, here, top, place, at_rows)
+            _keep(flat_found, flat_places, here + COUNT, right, place_right, at_rows)
+        for block in range(first + 2 * pairs, last):
             top, place = spread(f32(-np.inf)), spread(f32(0))
             for begin in range(0, rows, ROWS):
                 # the last six may be some of those before: equal numbers change nothing
                 row = min(begin, rows - ROWS)
                 at = (b * rows + row) * depth
-                p, q, r, s, t, u = mix_six(flat, at, depth, weights, block * depth, every, depth)
-                top, place = _higher(top, place, p, row)
-                top, place = _higher(top, place, q, row + 1)
-                top, place = _higher(top, place, r, row + 2)
-                top, place = _higher(top, place, s, row + 3)
-                top, place = _higher(top, place, t, row + 4)
-                top, place = _higher(top, place, u, row + 5)
-            here = b * columns + block * COUNT
-            store(flat_found, here, top)
-            store(at_rows, 0, place)
-            for lane in range(COUNT):
-                flat_places[here + lane] = int(at_rows[lane])
+                six = mix_six(flat, at, depth, weights, block * depth, every, depth)
+                top, place = _higher_of_six(top, place, six, row)
+            _keep(flat_found, flat_places, b * columns + block * COUNT, top, place, at_rows)
 
 
 def largest_backward(
