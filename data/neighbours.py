@@ -156,38 +156,48 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
     from numba import njit
 
     @njit(nogil=True, cache=True)
+    def measure(columns, place, squared):
+        # axis after axis, each along all points: loops that LLVM makes vectors of
+        for axis in range(len(columns)):
+            column, here = columns[axis], place[axis]
+            if axis == 0:
+                squared[:] = 0.0
+            for j in range(len(squared)):
+                squared[j] += (column[j] - here) ** 2
+
+    @njit(nogil=True, cache=True)
     def scan(points, queries, k):
-        squared = np.full((len(queries), k), np.inf)
+        columns = np.ascontiguousarray(points.T)
+        found = np.full((len(queries), k), np.inf)
         indices = np.zeros((len(queries), k), np.int64)
+        squared = np.empty(len(points))
         for i in range(len(queries)):
+            measure(columns, queries[i], squared)
+            farthest = np.inf
             for j in range(len(points)):
-                distance = 0.0
-                for axis in range(points.shape[1]):
-                    distance += (points[j, axis] - queries[i, axis]) ** 2
-                if distance < squared[i, k - 1]:
+                distance = squared[j]
+                if distance < farthest:
                     place = k - 1
-                    while place > 0 and squared[i, place - 1] > distance:
-                        squared[i, place] = squared[i, place - 1]
+                    while place > 0 and found[i, place - 1] > distance:
+                        found[i, place] = found[i, place - 1]
                         indices[i, place] = indices[i, place - 1]
                         place -= 1
-                    squared[i, place], indices[i, place] = distance, j
-        return squared, indices
+                    found[i, place], indices[i, place] = distance, j
+                    farthest = found[i, k - 1]
+        return found, indices
 
     @njit(nogil=True, cache=True)
     def spread(points, k, start):
+        columns = np.ascontiguousarray(points.T)
         chosen = np.empty(k, np.int64)
         chosen[0] = start
-        squared = np.full(len(points), np.inf)
+        nearest = np.full(len(points), np.inf)
+        squared = np.empty(len(points))
         for i in range(1, k):
-            farthest = 0
+            measure(columns, points[chosen[i - 1]], squared)
             for j in range(len(points)):
-                distance = 0.0
-                for axis in range(points.shape[1]):
-                    distance += (points[j, axis] - points[chosen[i - 1], axis]) ** 2
-                squared[j] = min(squared[j], distance)
-                if squared[j] > squared[farthest]:
-                    farthest = j
-            chosen[i] = farthest
+                nearest[j] = min(nearest[j], squared[j])
+            chosen[i] = np.argmax(nearest)
         return chosen
 
     return scan, spread
