@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from backbones.training_state import TrainingState, seeded
 from data.labelled_clouds import LabelledClouds
+from pointcloud.ahead import Ahead
 from pointcloud.batches import batch_of_step
 from pointcloud.config import FitConfig, check_fit, fewer_centres
 from pointcloud.optimisers import Optimisers, optimisers
@@ -109,17 +110,22 @@ def fit(
 
 
 def classifying(state: FitState, data: LabelledClouds, config: FitConfig) -> Aim:
-    """Cross-entropy of a step's batch."""
+    """Cross-entropy of a step's batch, which is made while the step before it trains."""
     model: Any = state.model
     check_fit(config, model.config)
     few = fewer_centres(model.config) if config.coarse_until else None
 
-    def aim(step: int) -> tuple[Tensor, dict[str, Any]]:
+    def prepared(step: int, coarse: bool) -> tuple[Tensor, tuple[Tensor, ...]]:
         batch = batch_of_step(data, config, step)
-        labels = torch.from_numpy(batch.labels)
-        coarse = few is not None and state.progress(config) < config.coarse_until
         groups = {"centres": few} if coarse else {}
         inputs = model.prepare(batch.clouds, batch.starts, batch.shifts, **groups)
+        return torch.from_numpy(batch.labels), inputs
+
+    batches = Ahead(prepared)
+
+    def aim(step: int) -> tuple[Tensor, dict[str, Any]]:
+        coarse = few is not None and state.progress(config) < config.coarse_until
+        labels, inputs = batches.take((step, coarse), (step + 1, coarse))
         with torch.autocast(inputs[0].device.type, torch.bfloat16, enabled=config.bf16):
             scores = model(*inputs).float()
         loss = functional.cross_entropy(scores, labels, label_smoothing=config.smoothing)
