@@ -6,6 +6,7 @@ One factor counts from 0 to 255, the other from -128 to 127, as that instruction
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -146,24 +147,38 @@ def _of_pairs(builder: Any, found: Any, counts: Any, weights: Any) -> Any:
     return found
 
 
-@intrinsic
-def _with_products(typing, found, counts, at, weights, place):
-    def code(context, builder, signature, given):
-        here = context.cast(builder, given[2], at, types.intp)
-        there = context.cast(builder, given[4], place, types.intp)
-        quad = address_of(context, builder, counts, given[1], here, QUAD, _BYTE)
-        one = builder.load(builder.bitcast(quad, ir.PointerType(ir.VectorType(_WORD, 1))), align=1)
-        four = shuffle(builder, one, one, [0] * COUNT)
-        columns = address_of(context, builder, weights, given[3], there, QUAD * COUNT, _BYTE)
-        columns = builder.load(builder.bitcast(columns, ir.PointerType(_SUMS)), align=1)
-        if not MULTIPLIES_BYTES:
-            return _of_pairs(builder, given[0], four, columns)
-        kind = ir.FunctionType(_SUMS, [_SUMS] * 3)
-        name = "llvm.x86.avx512.vpdpbusd.512"
-        function = cgutils.get_or_insert_function(builder.module, kind, name)
-        return builder.call(function, [given[0], four, columns])
+def _in_one(builder: Any, found: Any, counts: Any, weights: Any) -> Any:
+    """The same sums by one instruction of AVX512-VNNI."""
+    kind = ir.FunctionType(_SUMS, [_SUMS] * 3)
+    name = "llvm.x86.avx512.vpdpbusd.512"
+    function = cgutils.get_or_insert_function(builder.module, kind, name)
+    return builder.call(function, [found, counts, weights])
 
-    return sums(sums, counts, at, weights, place), code
+
+def _products_by(emit: Callable[..., Any]) -> Any:
+    """`with_products` for compiled code, by what `emit` makes of four bytes in every column and of
+    the weights."""
+
+    @intrinsic
+    def products(typing, found, counts, at, weights, place):
+        def code(context, builder, signature, given):
+            here = context.cast(builder, given[2], at, types.intp)
+            there = context.cast(builder, given[4], place, types.intp)
+            quad = address_of(context, builder, counts, given[1], here, QUAD, _BYTE)
+            quad = builder.bitcast(quad, ir.PointerType(ir.VectorType(_WORD, 1)))
+            one = builder.load(quad, align=1)
+            four = shuffle(builder, one, one, [0] * COUNT)
+            columns = address_of(context, builder, weights, given[3], there, QUAD * COUNT, _BYTE)
+            columns = builder.load(builder.bitcast(columns, ir.PointerType(_SUMS)), align=1)
+            return emit(builder, given[0], four, columns)
+
+        return sums(sums, counts, at, weights, place), code
+
+    return products
+
+
+by_instruction, by_pairs = _products_by(_in_one), _products_by(_of_pairs)
+_with_products = by_instruction if MULTIPLIES_BYTES else by_pairs
 
 
 @overload(with_products)

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from numba import njit
 
-from simd import byte_products, lane_memory
+from simd import lane_memory
 from simd.byte_products import (
     QUAD,
+    by_pairs,
     larger,
     no_sums,
     store_counts,
@@ -22,19 +23,29 @@ QUADS = 9
 WIDE = 16 * QUAD
 
 
-def largest(counts, weights, best):
-    found = no_sums()
-    for quad in range(QUADS):
-        found = with_products(found, counts, 1 + QUAD * quad, weights, 3 + WIDE * quad)
-    sums_to(best, 2, larger(sums_from(best, 2), found))
+def loop(products):
+    def largest(counts, weights, best):
+        found = no_sums()
+        for quad in range(QUADS):
+            found = products(found, counts, 1 + QUAD * quad, weights, 3 + WIDE * quad)
+        sums_to(best, 2, larger(sums_from(best, 2), found))
+
+    return largest
 
 
 def rounded(numbers, counts):
     store_counts(counts, 1, lane_memory.load(numbers, 1))
 
 
-@pytest.mark.parametrize("instruction", ["of the processor", "of all processors", "none"])
-def test_sums_are_exact_and_do_not_saturate(instruction: str, monkeypatch) -> None:
+WAYS = {
+    "of this processor": njit(loop(with_products)),
+    "of all processors": njit(loop(by_pairs)),
+    "none": loop(with_products),
+}
+
+
+@pytest.mark.parametrize("instruction", WAYS)
+def test_sums_are_exact_and_do_not_saturate(instruction: str) -> None:
     rng = np.random.default_rng(0)
     counts = rng.integers(0, 256, 2 + QUAD * QUADS).astype(np.uint8)
     weights = rng.integers(-128, 128, 3 + WIDE * QUADS).astype(np.int8)
@@ -45,10 +56,7 @@ def test_sums_are_exact_and_do_not_saturate(instruction: str, monkeypatch) -> No
     expected = best.copy()
     made = np.einsum("qck,qk->c", columns, counts[1:-1].astype(np.int64).reshape(QUADS, QUAD))
     expected[2:18] = np.maximum(best[2:18], made)
-    if instruction == "of all processors":
-        monkeypatch.setattr(byte_products, "MULTIPLIES_BYTES", False)
-    run = largest if instruction == "none" else njit(largest)
-    run(counts, weights, best)
+    WAYS[instruction](counts, weights, best)
     np.testing.assert_array_equal(best, expected)
 
 
