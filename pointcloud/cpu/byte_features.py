@@ -6,7 +6,7 @@ product of bytes wants; a column of the mixer is divided by its largest weight a
 from -127 to 127. Sums are whole numbers, so their maximum over points is exact, and a column's
 scale, which is positive, waits until after it.
 
-Neither threads, nor the rest of a batch, nor the machine change a feature.
+Neither threads nor the rest of a batch change a feature.
 """
 
 from __future__ import annotations
