@@ -12,6 +12,10 @@ _MOST_WIDTH, _MOST_DEPTH = 1 << 16, 256
 INNER = (512, 256)
 """Widths between a cloud's features and what a PointNet or 3DGPE makes of them, in the T-Net and
 before the head."""
+GROUP_WIDTHS = (128, 256, 512)
+"""Of the layers of a Mamba3D's own encoder of groups, before the last."""
+PLACE_WIDTH, NECK_WIDTH = 128, 256
+"""Of a Mamba3D's layers that see centres, and of those before its head."""
 LEAST_SPREAD = 1e-5
 """Added to the spread of differences that local norm pooling divides by."""
 ROWS, COLUMNS = (0, 1, 2, 1, 2, 2), (0, 0, 0, 1, 1, 2)

@@ -18,15 +18,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pointcloud.bidirectional_scan import BidirectionalScan
-from pointcloud.config import MambaConfig
+from pointcloud.config import GROUP_WIDTHS, NECK_WIDTH, PLACE_WIDTH, MambaConfig
 from pointcloud.extent_layer import extent_inputs, extent_layer, with_extent
 from pointcloud.gaussian_encoder import GaussianEncoder
 from pointcloud.group_maximum import group_maximum
 from pointcloud.grouping import GROUP_SCALE, grouped
 from pointcloud.local_norm_pooling import LocalNormPooling, nearest_centres
-
-_POINT_WIDTHS, _GROUP_WIDTH = (128, 256), 512
-_PLACE_WIDTH, _NECK_WIDTH = 128, 256
 
 
 class GroupEncoder(nn.Module):
@@ -35,17 +32,17 @@ class GroupEncoder(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        first, second = _POINT_WIDTHS
+        first, second, third = GROUP_WIDTHS
         self.layers = nn.ModuleList(
             nn.Linear(a, b)
             for a, b in (
                 (3, first),
                 (first, second),
-                (2 * second, _GROUP_WIDTH),
-                (_GROUP_WIDTH, width),
+                (2 * second, third),
+                (third, width),
             )
         )
-        self.norms = nn.ModuleList(nn.BatchNorm1d(n) for n in (first, _GROUP_WIDTH))
+        self.norms = nn.ModuleList(nn.BatchNorm1d(n) for n in (first, third))
 
     def forward(self, xyz: Float[Tensor, "b c k 3"]) -> Float[Tensor, "b c k w"]:
         shape = xyz.shape[:-1]
@@ -103,16 +100,16 @@ class Mamba3d(nn.Module):
             self.encoder = GroupEncoder(width)
         self.first = nn.Parameter(torch.zeros(width))
         self.first_place = nn.Parameter(0.02 * torch.randn(width))
-        self.place_in = nn.Linear(3, _PLACE_WIDTH)
-        self.place_out = nn.Linear(_PLACE_WIDTH, width)
+        self.place_in = nn.Linear(3, PLACE_WIDTH)
+        self.place_out = nn.Linear(PLACE_WIDTH, width)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(width)
         self.extent = extent_layer(config, 2 * width)
-        self.neck = nn.ModuleList([nn.Linear(2 * width, _NECK_WIDTH)])
-        self.neck.append(nn.Linear(_NECK_WIDTH, _NECK_WIDTH))
-        self.neck_norms = nn.ModuleList(nn.BatchNorm1d(_NECK_WIDTH) for _ in self.neck)
+        self.neck = nn.ModuleList([nn.Linear(2 * width, NECK_WIDTH)])
+        self.neck.append(nn.Linear(NECK_WIDTH, NECK_WIDTH))
+        self.neck_norms = nn.ModuleList(nn.BatchNorm1d(NECK_WIDTH) for _ in self.neck)
         self.dropout = nn.Dropout(config.dropout)
-        self.head = nn.Linear(_NECK_WIDTH, classes)
+        self.head = nn.Linear(NECK_WIDTH, classes)
 
     def prepare(
         self,

@@ -93,7 +93,9 @@ def load_predictor(
     if adapter is not None:
         stored = _adapted(stored, str(path), adapter)
     if int8 and not isinstance(stored.config, GaussianNetConfig):
-        raise UserError(f"int8: expected a 3dgpe, found a {stored.kind} in {path}")
+        raise UserError(
+            f"int8: expected a 3dgpe, found a {stored.kind} in {path}; leave it out, or take 3dgpe"
+        )
     known = (stored.classes, stored.config.points, stored.temperature, stored.familiarity)
     if isinstance(stored.config, TransformerConfig):
         return Predictor(*known, *_of_torch(stored, str(path)))

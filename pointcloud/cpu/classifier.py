@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from pointcloud.config import INNER, GaussianNetConfig, PointNetConfig
-from pointcloud.cpu.byte_features import byte_features
+from pointcloud.cpu.byte_features import ByteFeatures, byte_features
 from pointcloud.cpu.dense import Dense
-from pointcloud.cpu.gaussian_features import gaussian_features
+from pointcloud.cpu.gaussian_features import GaussianFeatures, gaussian_features
 from pointcloud.cpu.gaussian_filters import Filter
 from pointcloud.cpu.pointnet_features import pointnet_features
 from pointcloud.cpu.shapes import shapes_of
@@ -127,8 +127,15 @@ def encoder_of(
     """The encoder `name` of a file's weights."""
     if isinstance(config, PointNetConfig):
         return pointnet_features([folded(weights, name, k) for k in range(len(config.widths))])
+    return gaussians_of(weights, name, config.encoder.shape, filtered, int8)
+
+
+def gaussians_of(
+    weights: dict[str, np.ndarray], name: str, shape: str, filtered: Filter, int8: bool = False
+) -> GaussianFeatures | ByteFeatures:
+    """The Gaussian encoder `name`, of precision matrices of a `shape`."""
     means, mixer = weights[f"{name}.means"], weights[f"{name}.mixer.weight"]
-    factors = lower_triangles(weights[f"{name}.triangles"], config.encoder.shape)
+    factors = lower_triangles(weights[f"{name}.triangles"], shape)
     bias = weights[f"{name}.mixer.bias"]
     if int8:
         return byte_features(means, factors, mixer, bias)

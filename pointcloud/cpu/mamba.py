@@ -17,8 +17,8 @@ from jaxtyping import Float, Float32, Int64
 from data.neighbours import nearest
 from pointcloud.config import MambaConfig
 from pointcloud.cpu import gated_convolution, local_norm_pooling, selective_scan
+from pointcloud.cpu.classifier import gaussians_of
 from pointcloud.cpu.dense import Dense
-from pointcloud.cpu.gaussian_features import gaussian_features
 from pointcloud.cpu.gaussian_filters import Filter
 from pointcloud.cpu.group_features import GroupFeatures
 from pointcloud.cpu.layer_norm import layer_norm
@@ -28,7 +28,6 @@ from pointcloud.cpu.stored_layers import (
     ExtentDense,
     check_variances,
     linear,
-    lower_triangles,
     normed,
 )
 from pointcloud.extents import extents
@@ -128,9 +127,7 @@ def _encoder_of(config: MambaConfig, weights: Weights) -> Any:
     """What makes the points of groups (g, k, 3) one row each."""
     if config.encoder == "pointnet":
         return GroupFeatures.of(weights)
-    factors = lower_triangles(weights["encoder.triangles"], config.gaussian.shape)
-    mixer, bias = weights["encoder.mixer.weight"], weights["encoder.mixer.bias"]
-    return gaussian_features(weights["encoder.means"], factors, mixer, bias, Filter())
+    return gaussians_of(weights, "encoder", config.gaussian.shape, Filter())
 
 
 class _Block:

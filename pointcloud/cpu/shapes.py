@@ -5,7 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 from pointcloud.config import (
+    GROUP_WIDTHS,
     INNER,
+    NECK_WIDTH,
+    PLACE_WIDTH,
     GaussianConfig,
     GaussianNetConfig,
     MambaConfig,
@@ -14,10 +17,6 @@ from pointcloud.config import (
 from pointcloud.extents import EXTENTS
 
 Shapes = dict[str, tuple[int, ...]]
-GROUP_WIDTHS = (128, 256, 512)
-"""Of the layers of a Mamba3D's own encoder before the last."""
-PLACE_WIDTH, NECK_WIDTH = 128, 256
-"""Of the layers of a Mamba3D that see centres, and of those before the head."""
 
 
 def shapes_of(config: PointNetConfig | GaussianNetConfig | MambaConfig, classes: int) -> Shapes:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import torch
+
 from backbones.config import BackboneConfig
+from pointcloud.classifier_files import new_model
 from pointcloud.config import (
     GaussianConfig,
     GaussianNetConfig,
@@ -11,6 +14,7 @@ from pointcloud.config import (
     PointNetConfig,
     TransformerConfig,
 )
+from tests.pointcloud.solids import made_clouds
 
 _FEW = GaussianConfig(gaussians=8)
 _GROUPS = {"points": 128, "centres": 12, "neighbours": 6}
@@ -27,3 +31,15 @@ SMALL: dict[str, ModelConfig] = {
     "mamba3d": MambaConfig(**_MAMBA),
     "mamba3d-3dgpe": MambaConfig(**_MAMBA, encoder="gaussian", gaussian=_FEW),
 }
+
+
+def moved(config: ModelConfig):
+    """A model of three classes whose every number has moved away from where it began."""
+    made = new_model(config, 3, seed=1).train()
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for value in made.parameters():
+            value += 0.05 * torch.randn(value.shape, generator=generator)
+        for _ in range(3):
+            made(*made.prepare(made_clouds(("ball", "box", "rod"), 4, 200).clouds))
+    return made.eval()

@@ -16,7 +16,6 @@ from data.errors import UserError
 from pointcloud.classifier_files import (
     SavedClassifier,
     load_classifier,
-    new_model,
     save_classifier,
 )
 from pointcloud.config import GaussianConfig, GaussianNetConfig, PointNetConfig
@@ -25,6 +24,7 @@ from pointcloud.cpu.shapes import shapes_of
 from pointcloud.cpu.tiles import TILE, Tiles
 from pointcloud.stored import read_classifier
 from simd.threads import set_threads
+from tests.pointcloud.small_models import moved
 from tests.pointcloud.solids import made_clouds
 
 ROOT = Path(__file__).parents[2]
@@ -50,15 +50,7 @@ CONFIGS = {
 
 
 def network(name: str):
-    """A model whose every number has moved away from where it began."""
-    made = new_model(CONFIGS[name], 3, seed=1).train()
-    generator = torch.Generator().manual_seed(2)
-    with torch.no_grad():
-        for value in made.parameters():
-            value += 0.05 * torch.randn(value.shape, generator=generator)
-        for _ in range(3):
-            made(*made.prepare(made_clouds(("ball", "box", "rod"), 4, 200).clouds))
-    return made.eval()
+    return moved(CONFIGS[name])
 
 
 def fused(model, folder: Path) -> CpuClassifier:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from data.errors import UserError
-from pointcloud.classifier_files import SavedClassifier, new_model, save_classifier
+from pointcloud.classifier_files import SavedClassifier, save_classifier
 from pointcloud.config import GaussianConfig, MambaConfig
 from pointcloud.cpu.group_features import GroupFeatures
 from pointcloud.cpu.layer_norm import layer_norm
@@ -20,6 +20,7 @@ from pointcloud.cpu.mamba import CpuMamba
 from pointcloud.cpu.silu import silu
 from pointcloud.stored import read_classifier
 from simd.threads import set_threads
+from tests.pointcloud.small_models import moved
 from tests.pointcloud.solids import made_clouds
 
 ROOT = Path(__file__).parents[2]
@@ -34,15 +35,7 @@ CONFIGS = {
 
 
 def network(name: str):
-    """A model whose every number has moved away from where it began."""
-    made = new_model(CONFIGS[name], 3, seed=1).train()
-    generator = torch.Generator().manual_seed(2)
-    with torch.no_grad():
-        for value in made.parameters():
-            value += 0.05 * torch.randn(value.shape, generator=generator)
-        for _ in range(3):
-            made(*made.prepare(made_clouds(("ball", "box", "rod"), 4, 200).clouds))
-    return made.eval()
+    return moved(CONFIGS[name])
 
 
 def fused(model, folder: Path, half: bool = False) -> CpuMamba:
