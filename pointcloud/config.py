@@ -217,7 +217,7 @@ class FitConfig:
     a transformer or a Mamba3D."""
     bf16: bool = False
     """Multiply matrices in bfloat16, which a processor with AVX512-BF16 or AMX does twice as fast;
-    weights, Gaussians and scans stay in float32: only of a transformer or a Mamba3D."""
+    weights, places, Gaussians and scans stay in float32: not of a 3DGPE."""
     seed: int = 0
     """Seed of every random draw."""
 
@@ -235,10 +235,10 @@ def check_fit(fit: FitConfig, config: ModelConfig) -> None:
     """ValueError for options of a training that the model cannot follow."""
     if fit.coarse_until:
         fewer_centres(config)
-    if fit.bf16 and not isinstance(config, MambaConfig | TransformerConfig):
+    if fit.bf16 and isinstance(config, GaussianNetConfig):
         raise ValueError(
-            "bf16: expected False for a model that looks at places of single points, which need"
-            " more digits"
+            "bf16: expected False for a 3dgpe, whose Gaussians need more digits than that and whose"
+            " products are small"
         )
 
 

@@ -20,20 +20,43 @@ _MOST_ROWS = 1 << 24
 
 
 class _Largest(torch.autograd.Function):
-    """max over points of x W^T + b, cloud after cloud."""
+    """max over points of x W^T, whatever else is needed of x: the mean and covariance of all points
+    if `moments`, else two empty tensors.
+
+    One function, since the gradients of all three meet in one array as large as x. x may be in
+    bfloat16: then whose maximum it is is found by products in bfloat16, and what it is by one in
+    float32.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        found, where = _maxima(x.detach().contiguous(), weight.detach().contiguous())
-        ctx.save_for_backward(x, weight, where)
-        return found + bias
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, moments: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        x, weight = x.detach().contiguous(), weight.detach().contiguous()
+        exact = x.to(weight.dtype)
+        found, where = _maxima(exact, weight) if exact is x else _maxima_of_halves(x, exact, weight)
+        middle = covariance = x.new_empty(0, dtype=weight.dtype)
+        if moments:
+            rows = exact.flatten(0, 1)
+            middle = rows.mean(0)
+            centred = rows - middle
+            covariance = centred.mT @ centred / len(rows)
+        ctx.save_for_backward(exact, weight, where, middle)
+        ctx.dtype = x.dtype
+        return found, middle, covariance
 
     @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        (slope,) = slopes
-        x, weight, where = ctx.saved_tensors
-        d_x, d_weight = _slopes(x.contiguous(), weight.contiguous(), where, slope.contiguous())
-        return d_x, d_weight, slope.sum(0)
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, Tensor, None]:
+        slope, d_middle, d_covariance = slopes
+        x, weight, where, middle = ctx.saved_tensors
+        d_x = torch.zeros_like(x)
+        if len(middle):
+            rows = x.flatten(0, 1)
+            turned = (d_covariance + d_covariance.mT) / len(rows)
+            constant = d_middle / len(rows) - middle @ turned  # the covariance is of rows - middle
+            d_x = torch.addmm(constant, rows, turned).view_as(x)
+        d_weight = _add_slopes(x, weight, where, slope.contiguous(), d_x)
+        return d_x.to(ctx.dtype), d_weight, None
 
 
 def _compiled(x: Tensor) -> bool:
@@ -52,23 +75,41 @@ def _maxima(x: Float[Tensor, "b n i"], weight: Float[Tensor, "o i"]) -> tuple[Te
     return torch.stack([one.values for one in each]), torch.stack([one.indices for one in each])
 
 
-def _slopes(x: Tensor, weight: Tensor, where: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
-    """Gradients of points and weights."""
-    if _compiled(x):
-        from pointcloud.cpu.largest import largest_backward
+def _maxima_of_halves(x: Tensor, exact: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """The same of points in bfloat16: the maximum is the exact product of the point whose rounded
+    one is largest."""
+    from pointcloud.cpu.bfloat_maxima import MOST_ROWS, places_of_maxima
 
-        found = largest_backward(*(one.numpy() for one in (x, weight, where, slope)))
-        return torch.from_numpy(found[0]), torch.from_numpy(found[1])
-    d_x, d_weight = torch.zeros_like(x), torch.zeros_like(weight)
+    rounded = weight.to(x.dtype).mT
+    # cloud by cloud, so that products are still near when their maxima are looked for
+    if x.device.type == "cpu" and x.shape[1] < MOST_ROWS:
+        bits = ((cloud @ rounded).view(torch.int16).numpy() for cloud in x)
+        where = torch.stack([torch.from_numpy(places_of_maxima(one)) for one in bits]).long()
+    else:
+        where = torch.stack([(cloud @ rounded).max(0).indices for cloud in x])
+    found = [(cloud[rows] * weight).sum(1) for cloud, rows in zip(exact, where, strict=True)]
+    return torch.stack(found), where
+
+
+def _add_slopes(
+    x: Tensor, weight: Tensor, where: Tensor, slope: Tensor, d_x: Tensor
+) -> Float[Tensor, "o i"]:
+    """Add the maxima's gradient of points to `d_x`; returns that of weights."""
+    d_weight = torch.zeros_like(weight)
+    if _compiled(x):
+        from pointcloud.cpu.largest import add_slopes
+
+        add_slopes(*(one.numpy() for one in (x, weight, where, slope, d_x, d_weight)))
+        return d_weight
     for cloud, d_cloud, g, rows in zip(x, d_x, slope, where, strict=True):
         d_weight.addcmul_(g[:, None], cloud[rows])
         d_cloud.index_add_(0, rows, g[:, None] * weight)
-    return d_x, d_weight
+    return d_weight
 
 
 def largest(x: Float[Tensor, "b n i"], layer: nn.Linear) -> Float[Tensor, "b o"]:
     """`layer(x).amax(1)`; of points that are equal, one has the gradient."""
-    return _Largest.apply(x, layer.weight, layer.bias)
+    return _Largest.apply(x, layer.weight, False)[0] + layer.bias
 
 
 def largest_normed(
@@ -76,18 +117,22 @@ def largest_normed(
 ) -> Float[Tensor, "b o"]:
     """`norm(layer(x)).amax(1)`, running statistics included.
 
-    A channel that the norm turns over has its maximum where the layer has its minimum.
+    A channel that the norm turns over has its maximum where the layer has its minimum. Under
+    autocast, too, all but the search for maxima keeps the digits of the layer's weights.
     """
-    sign = torch.where(norm.weight.detach() < 0, -1.0, 1.0).to(x.dtype)
-    extreme = sign * _Largest.apply(x, sign[:, None] * layer.weight, sign * layer.bias)
+    with torch.autocast(x.device.type, enabled=False):
+        return _largest_normed(x, layer, norm)
+
+
+def _largest_normed(x: Tensor, layer: nn.Linear, norm: nn.BatchNorm1d) -> Tensor:
+    sign = torch.where(norm.weight.detach() < 0, -1.0, 1.0).to(layer.weight.dtype)
+    signed = sign[:, None] * layer.weight
+    found, middle, covariance = _Largest.apply(x, signed, norm.training)
+    extreme = sign * found + layer.bias
     if norm.training:
-        rows = x.flatten(0, 1)
-        middle = rows.mean(0)
-        centred = rows - middle
-        covariance = centred.mT @ centred / len(rows)
         mean = layer.weight @ middle + layer.bias
         variance = ((layer.weight @ covariance) * layer.weight).sum(1)
-        _remember(norm, mean, variance, len(rows))
+        _remember(norm, mean, variance, x.shape[0] * x.shape[1])
     else:
         mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
     return (extreme - mean) * (variance + norm.eps).rsqrt() * norm.weight + norm.bias

@@ -42,9 +42,10 @@ class TNet(nn.Module):
 
     def forward(self, xyz: Float[Tensor, "b n 3"]) -> Float[Tensor, "b 3 3"]:
         x = functional.relu(self.encoder.pooled(xyz))
-        for layer, norm in zip(self.layers, self.norms, strict=True):
-            x = functional.relu(norm(layer(x)))
-        return self.matrix(x).view(-1, 3, 3) + torch.eye(3, dtype=x.dtype, device=x.device)
+        with torch.autocast(x.device.type, enabled=False):
+            for layer, norm in zip(self.layers, self.norms, strict=True):
+                x = functional.relu(norm(layer(x)))
+            return self.matrix(x).view(-1, 3, 3) + torch.eye(3, dtype=x.dtype, device=x.device)
 
 
 class Neck(nn.Module):
@@ -93,7 +94,11 @@ class PointClassifier(nn.Module):
 
     def turned(self, xyz: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n 3"]:
         """Points as the encoder sees them: x' = x A of the T-Net."""
-        return xyz if self.t_net is None else xyz @ self.t_net(xyz)
+        if self.t_net is None:
+            return xyz
+        matrix = self.t_net(xyz)
+        with torch.autocast(xyz.device.type, enabled=False):
+            return xyz @ matrix
 
     def features(
         self, xyz: Float[Tensor, "b n 3"], *extents: Float[Tensor, "b 4"]

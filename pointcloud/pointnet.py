@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
@@ -38,6 +39,16 @@ class PointNetEncoder(nn.Module):
         return largest_normed(x, layer, norm)
 
     def _before_last(self, x: Float[Tensor, "n 3"]) -> Float[Tensor, "n i"]:
-        for layer, norm in zip(self.layers[:-1], self.norms[:-1], strict=True):
-            x = functional.relu(norm(layer(x)))
+        layers = zip(self.layers[:-1], self.norms[:-1], strict=True)
+        for number, (layer, norm) in enumerate(layers):
+            x = functional.relu(norm(layer(x) if number else self._of_places(x)))
+        return x
+
+    def _of_places(self, xyz: Float[Tensor, "n 3"]) -> Float[Tensor, "n w"]:
+        """The first layer, which reads places with all their digits also under autocast."""
+        device = xyz.device.type
+        with torch.autocast(device, enabled=False):
+            x = self.layers[0](xyz)
+        if torch.is_autocast_enabled(device) and len(self.layers) > 1:
+            return x.to(torch.get_autocast_dtype(device))
         return x

@@ -108,8 +108,7 @@ class Command:
     """Progress until which a transformer or mamba3d sees half of the groups, for half of the work.
     """
     bf16: bool = False
-    """Multiply matrices of a mamba3d or a transformer in bfloat16, on a processor that can
-    (AVX512-BF16, AMX)."""
+    """Multiply matrices in bfloat16, on a processor that can (AVX512-BF16, AMX); not of a 3dgpe."""
     rotate: bool = False
     """Turn clouds about their upright axis: where the data has no front."""
     average: float | None = None

@@ -94,17 +94,17 @@ def _largest(x, weights, every, found, places):
             _keep(flat_found, flat_places, b * columns + block * COUNT, top, place, at_rows)
 
 
-def largest_backward(
+def add_slopes(
     x: Float32[np.ndarray, "b n i"],
     weight: Float32[np.ndarray, "o i"],
     places: Int64[np.ndarray, "b o"],
     slope: Float32[np.ndarray, "b o"],
-) -> tuple[Float32[np.ndarray, "b n i"], Float32[np.ndarray, "o i"]]:
-    """Gradients of x and weight for the gradient `slope` of maxima at `places`."""
-    d_x, d_weight = np.zeros_like(x), np.zeros_like(weight)
+    d_x: Float32[np.ndarray, "b n i"],
+    d_weight: Float32[np.ndarray, "o i"],
+) -> None:
+    """Add to `d_x` and `d_weight` what the gradient `slope` of maxima at `places` is to them."""
     _to_rows(weight, places, slope, d_x)
     _to_weights(x, places, slope, d_weight)
-    return d_x, d_weight
 
 
 @guarded

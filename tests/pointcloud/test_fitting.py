@@ -13,6 +13,7 @@ from pointcloud.batches import batch_of_step, rows_of_step
 from pointcloud.classifier_files import new_model
 from pointcloud.config import (
     FitConfig,
+    GaussianNetConfig,
     MambaConfig,
     PointNetConfig,
     TransformerConfig,
@@ -69,6 +70,7 @@ def test_it_learns_and_reports() -> None:
     "config",
     [
         SMALL,
+        PointNetConfig(points=128, widths=(16, 32, 64)),
         MambaConfig(128, 12, 6, width=32, depth=1, drop_path=0.0, dropout=0.0),
         MambaConfig(128, 12, 6, width=32, depth=1, drop_path=0.0, dropout=0.0, encoder="gaussian"),
     ],
@@ -92,8 +94,8 @@ def test_products_in_bfloat16_lead_where_those_in_float32_do(config) -> None:
     assert torch.nn.functional.cosine_similarity(one, two, 0) > 0.95
 
 
-def test_models_of_single_points_are_not_multiplied_in_bfloat16() -> None:
-    state = initial_state(new_model(PointNetConfig(), 3, seed=1), FitConfig(steps=1, bf16=True))
+def test_gaussians_of_single_points_are_not_multiplied_in_bfloat16() -> None:
+    state = initial_state(new_model(GaussianNetConfig(), 3, seed=1), FitConfig(steps=1, bf16=True))
     with pytest.raises(ValueError, match="bf16: expected False"):
         classifying(state, DATA, FitConfig(steps=1, bf16=True))
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from pointcloud.cpu.bfloat_maxima import places_of_maxima
 from pointcloud.largest import largest, largest_normed
 from simd.threads import set_threads
 
@@ -95,3 +96,41 @@ def test_threads_make_no_difference():
         found.append(outcome(largest, x, layer))
     set_threads(None)
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 3, 4), (3, 70, 16, 33), (2, 1024, 128, 300)])
+def test_of_points_in_bfloat16_only_the_search_is_rounded(sizes):
+    clouds, points, inputs, outputs = sizes
+    torch.manual_seed(1)
+    x = torch.randn(clouds, points, inputs).bfloat16()
+    layer = nn.Linear(inputs, outputs)
+    all_of_them = layer(x.float())
+    found = largest(x, layer)
+    assert found.dtype == torch.float32
+    # what is found is one of the products, all digits of it, and next to the largest
+    assert ((found[:, None] - all_of_them).abs().amin(1) < 1e-5).all()
+    largest_sum = (x.float().abs() @ layer.weight.abs().T).amax(1)
+    assert (all_of_them.amax(1) - found <= 2.0**-7 * largest_sum).all()
+
+
+def test_of_points_in_bfloat16_with_a_norm_gradients_lead_where_those_of_float32_do(parts):
+    x, layer, norm = (one.float() for one in parts)
+    one = outcome(largest_normed, x.bfloat16().float(), layer, norm)
+    two = outcome(largest_normed, x.bfloat16(), layer, norm)
+    torch.testing.assert_close(two[-3:-1], one[-3:-1], rtol=1e-5, atol=1e-6)  # running statistics
+    for which in (1, 2, 4):  # points, weights, scales; the norm takes the layer's bias away
+        found, expected = two[which].flatten().float(), one[which].flatten()
+        assert torch.nn.functional.cosine_similarity(found, expected, 0) > 0.97
+
+
+@pytest.mark.parametrize("columns", [1, 31, 64, 1000])
+def test_bits_of_bfloat16_sort_as_their_numbers(columns):
+    torch.manual_seed(2)
+    numbers = torch.randn(300, columns).bfloat16()
+    numbers[5] = 0.0
+    numbers[6] = -0.0
+    places = places_of_maxima(numbers.view(torch.int16).numpy())
+    assert torch.equal(numbers[places, torch.arange(columns)], numbers.amax(0))
+    below = -numbers.abs() - 1.0
+    places = places_of_maxima(below.view(torch.int16).numpy())
+    assert torch.equal(below[places, torch.arange(columns)], below.amax(0))
