@@ -139,6 +139,7 @@ class Training:
     def _finish(self, model: Any) -> int:
         """Calibrate on what was held out, and write."""
         import numpy as np
+        import torch
 
         from pointcloud import calibration
         from pointcloud.accuracy import accuracy_of
@@ -148,6 +149,13 @@ class Training:
         assert self.spent is not None
         train, held_out = self.data
         self.console.print("scoring the held-out clouds")
+        if self.fit.balance:
+            temperature = calibration.fitted_temperature(
+                scores(model, held_out.clouds), held_out.labels
+            )
+            lifted = calibration.lifted_classes(train.labels, len(train.classes), self.fit.balance)
+            # scores are log probabilities times the temperature
+            model.head.bias.data += torch.from_numpy(temperature * lifted).to(model.head.bias)
         given = scores(model, held_out.clouds)
         found = accuracy_of(given, held_out)
         temperature = calibration.fitted_temperature(given, held_out.labels)

@@ -39,6 +39,19 @@ def fitted_temperature(
     return float(np.exp(found.x))
 
 
+def lifted_classes(
+    labels: Int64[np.ndarray, "b"], classes: int, share: float
+) -> Float[np.ndarray, "classes"]:
+    """What to add to log probabilities for rare classes to stand nearer to common ones: `share` of
+    log(n_most / n_c), 0 for a class that training had nothing of.
+
+    With 1, classes are taken to be equally common (logit adjustment, Menon et al. 2021,
+    arXiv 2007.07314, eq. 9).
+    """
+    counts = np.bincount(labels, minlength=classes).astype(np.float64)
+    return np.where(counts > 0, share * np.log(counts.max() / np.maximum(counts, 1.0)), 0.0)
+
+
 def calibration_error(
     given: Float[np.ndarray, "b classes"], labels: Int64[np.ndarray, "b"], bins: int = 15
 ) -> float:

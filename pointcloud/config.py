@@ -218,6 +218,9 @@ class FitConfig:
     bf16: bool = False
     """Multiply matrices in bfloat16, which a processor with AVX512-BF16 or AMX does twice as fast;
     weights, places, Gaussians and scans stay in float32: not of a 3DGPE."""
+    balance: float = 0.0
+    """How far rare classes are lifted in the end to where common ones stand: 0 takes classes to be
+    as common as they are in the data, 1 all as common as each other."""
     seed: int = 0
     """Seed of every random draw."""
 
@@ -229,6 +232,7 @@ class FitConfig:
         _expect("drop", "0 to 0.99", self.drop, 0.0, 0.99)
         _expect("coarse_until", "0 to 1", self.coarse_until, 0.0, 1.0)
         _expect("average", "0 to below 1", self.average, 0.0, 1.0 - 1e-9)
+        _expect("balance", "0 to 1", self.balance, 0.0, 1.0)
 
 
 def check_fit(fit: FitConfig, config: ModelConfig) -> None:

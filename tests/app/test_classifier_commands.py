@@ -144,6 +144,25 @@ def test_scores_on_the_way_change_nothing(data: Path, tmp_path: Path, capsys) ->
     assert all((one[name] == other[name]).all() for name in one)
 
 
+def test_balance_lifts_the_rare_class_and_nothing_else(tmp_path: Path) -> None:
+    clouds = made_clouds(("ball", "box"), 24)
+    few = clouds.take(np.flatnonzero((clouds.labels == 0) | (np.arange(48) % 4 == 0)))
+    write_npz(tmp_path / "few.npz", few)
+    words = ["fit", "classifier", str(tmp_path / "few.npz"), "--steps", "8", "--batch", "12"]
+    models = {}
+    for balance in ("0", "1"):
+        path = tmp_path / f"{balance}.safetensors"
+        assert main([*words, *SMALL, "-o", str(path), "--balance", balance]) == 0
+        models[balance] = load_classifier(path)
+    assert models["1"].about["recipe"]["balance"] == 1.0
+    plain, lifted = (models[one].model.state_dict() for one in "01")
+    difference = (lifted.pop("head.bias") - plain.pop("head.bias")).numpy()
+    counts = np.bincount(few.split(0.2)[0].labels)
+    expected = models["0"].temperature * np.log(counts.max() / counts)
+    np.testing.assert_allclose(difference, expected, rtol=1e-4, atol=1e-6)
+    assert all((plain[name] == lifted[name]).all() for name in plain)
+
+
 def test_balls_of_two_sizes_in_files_are_told_apart_by_metric_alone(tmp_path, capsys) -> None:
     balls = made_clouds(("ball",), 40).clouds
     labels = np.arange(40) % 2

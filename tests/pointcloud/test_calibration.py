@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pointcloud.calibration import Familiarity, fitted_familiarity, fitted_temperature
+from pointcloud.calibration import (
+    Familiarity,
+    fitted_familiarity,
+    fitted_temperature,
+    lifted_classes,
+    probabilities,
+)
 
 
 def drawn(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -60,3 +66,13 @@ def test_a_few_right_answers_do_not_make_a_model_certain() -> None:
     assert 0.4 < fitted_temperature(scores, labels) < 1.0
     many = np.tile(scores, (2000, 1)), np.tile(labels, 2000)
     assert fitted_temperature(*many) < 0.3
+
+
+def test_lifting_all_the_way_gives_what_equally_common_classes_would() -> None:
+    # two classes of which one is nine times as common, told apart by nothing: Bayes says 9 to 1
+    labels = np.repeat([0, 1], [90, 10])
+    lifted = lifted_classes(labels, 3, 1.0)
+    np.testing.assert_allclose(lifted, [0.0, np.log(9.0), 0.0])
+    scores = np.log([[0.9, 0.1, 1e-9]]) + lifted
+    np.testing.assert_allclose(probabilities(scores)[0, :2], [0.5, 0.5], atol=1e-8)
+    np.testing.assert_allclose(lifted_classes(labels, 2, 0.5), [0.0, np.log(3.0)])
