@@ -24,6 +24,8 @@ PLANS: dict[Plan, float] = {
 """Body plans and how often each is drawn."""
 _TOES = {"quadruped": 0.1, "rodent": 0.35, "bird": 0.5, "biped": 0.2}
 """Share of animals of a plan whose feet have toes."""
+_COARSE = 0.4
+"""Share of animals that are made of few joints."""
 
 
 def random_rig(rng: np.random.Generator, plan: Plan | None = None) -> Rig:
@@ -31,23 +33,23 @@ def random_rig(rng: np.random.Generator, plan: Plan | None = None) -> Rig:
     if plan is None:
         names = list(PLANS)
         plan = names[int(rng.choice(len(names), p=np.array(list(PLANS.values()))))]
-    build = RigBuilder(rng)
+    build = RigBuilder(rng, coarse=bool(rng.random() < _COARSE))
     spine = _spine(build, plan)
     crouch = 0.0
     if plan in ("quadruped", "rodent"):
         low = plan == "rodent" or build.chance(0.2)
         crouch = build.uniform(0.3, 0.9) if low else build.uniform(0.0, 0.25)
         length = build.around(0.75 if plan == "quadruped" else 0.45)
-        toes = build.chance(_TOES[plan])
+        toes = build.extra(_TOES[plan])
         _legs(build, spine[0], 0.0, length, hind=True, toes=toes)
         _legs(build, spine[-1], 1.0, length * build.around(0.95, 0.12), hind=False, toes=toes)
     elif plan == "bird":
         crouch = build.uniform(0.0, 0.8)
-        toes = build.chance(_TOES[plan])
-        _legs(build, spine[0], 0.3, build.around(0.45), hind=True, toes=toes, hallux=0.6)
-        add_wings(build, spine[-1], 0.5, build.chance(0.5))
+        toes = build.extra(_TOES[plan])
+        _legs(build, spine[0], 0.3, build.around(0.4, 0.35), hind=True, toes=toes, hallux=0.6)
+        add_wings(build, spine[-1], 0.5, build.extra(0.5))
     elif plan == "biped":
-        toes = build.chance(_TOES[plan])
+        toes = build.extra(_TOES[plan])
         _legs(build, spine[0], 0.0, build.around(0.9), hind=True, toes=toes)
         _legs(build, spine[-1], 1.0, build.around(0.5, 0.35), hind=False)
     elif plan == "insect":
@@ -83,8 +85,8 @@ def _unique(names: list[str]) -> tuple[str, ...]:
 def _spine(build: RigBuilder, plan: Plan) -> tuple[int, ...]:
     """From the hips to the chest, along x."""
     most = {"crawler": 10, "fish": 5, "insect": 3, "bird": 3}.get(plan, 5)
-    count = int(build.rng.integers(1, most + 1))
-    pitch = {"biped": build.uniform(0.4, 1.3), "bird": build.uniform(-0.1, 0.9)}.get(plan, 0.0)
+    count = build.count(1, most)
+    pitch = {"biped": build.uniform(0.4, 1.3), "bird": build.uniform(-0.1, 1.3)}.get(plan, 0.0)
     arch = build.uniform(-0.25, 0.35) if plan not in ("fish", "insect") else 0.0
     angles = pitch + arch * np.linspace(1, -1, count)
     directions = np.stack([np.cos(angles), np.sin(angles), np.zeros(count)], 1)
@@ -106,8 +108,8 @@ def _legs(
 ) -> None:
     """A pair below `at` with two to five joints, folded as hind or front legs are."""
     width = build.around(0.12, 0.3)
-    count = int(build.rng.integers(2, 6))
-    girdle = build.chance(0.6)
+    count = build.count(2, 5)
+    girdle = build.extra(0.6)
     if hind:  # thigh forward, shin back, foot forward
         angles = np.array([0.35, -0.5, 0.3, 0.0, 1.2][:count]) + build.rng.normal(0, 0.15, count)
         bends = np.array([1.0, -1.0, 1.0, -0.5, 0.0][:count])
@@ -145,7 +147,7 @@ def _legs(
 def _sprawled_legs(build: RigBuilder, spine: tuple[int, ...]) -> None:
     length, width = build.around(0.3), build.around(0.06)
     for name, at, along in (("hind", spine[0], 0.0), ("front", spine[-1], 1.0)):
-        count = int(build.rng.integers(2, 5))
+        count = build.count(2, 4)
         rise = build.rng.normal([-0.1, -0.8, -0.2, 0.0][:count], 0.15)
         sweep = build.rng.normal([0.2, -0.2, 0.6, 0.6][:count], 0.2)
         steps = length * build.shares(count)
@@ -160,7 +162,7 @@ def _sprawled_legs(build: RigBuilder, spine: tuple[int, ...]) -> None:
 def _insect_legs(build: RigBuilder, spine: tuple[int, ...]) -> None:
     """Three or four pairs that rise from the body and come down beside it."""
     pairs = int(build.rng.choice([3, 3, 4, 4, 5]))
-    count = int(build.rng.integers(2, 5))
+    count = build.count(2, 4)
     length = build.around(1.0)
     rise = build.rng.normal([0.5, 0.3, -1.2, -1.0][:count], 0.2)
     for pair in range(pairs):
@@ -177,9 +179,9 @@ def _insect_legs(build: RigBuilder, spine: tuple[int, ...]) -> None:
 
 
 def _fins(build: RigBuilder, spine: tuple[int, ...]) -> None:
-    for pair in range(int(build.rng.integers(1, 3))):
+    for pair in range(build.count(0 if build.coarse else 1, 2)):
         at = spine[-1] if pair == 0 else spine[int(build.rng.integers(len(spine)))]
-        count, length = int(build.rng.integers(1, 4)), build.around(0.22, 0.4)
+        count, length = build.count(1, 3), build.around(0.22, 0.4)
         steps, drop = length * build.shares(count), build.uniform(-0.8, 0.1)
         back = build.uniform(-1.0, -0.3)
         for side, label in SIDES:
@@ -187,7 +189,7 @@ def _fins(build: RigBuilder, spine: tuple[int, ...]) -> None:
             joints = build.chain(f"fin{pair + 1}_{label}", at, directions, steps)
             build.offsets[joints[0]] = build.offsets[joints[0]] + [0.0, -0.03, side * 0.07]
             build.chains.append(Chain("fin", joints, side))
-    for _ in range(int(build.rng.integers(0, 4))):
+    for _ in range(build.count(0, 3)):
         at = spine[int(build.rng.integers(len(spine)))]
         tip = build.add("dorsal", at, [build.uniform(-0.15, 0.05), build.around(0.12), 0.0])
         if build.chance(0.5):
@@ -195,7 +197,7 @@ def _fins(build: RigBuilder, spine: tuple[int, ...]) -> None:
 
 
 def _head(build: RigBuilder, chest: int, plan: Plan) -> None:
-    necks = 0 if plan == "fish" and build.chance(0.6) else int(build.rng.integers(0, 5))
+    necks = 0 if plan == "fish" and build.chance(0.6) else build.count(0, 4)
     length = build.around({"bird": 0.35, "insect": 0.08, "fish": 0.12}.get(plan, 0.35), 0.4)
     rise = {"fish": 0.0, "insect": 0.0, "crawler": 0.2}.get(plan, build.uniform(-0.2, 1.2))
     joints: tuple[int, ...] = ()
@@ -209,9 +211,9 @@ def _head(build: RigBuilder, chest: int, plan: Plan) -> None:
     forward = np.array([np.cos(down), np.sin(down), 0.0])
     head = build.add("head", at, 0.5 * size * np.array([1.0, 0.3, 0.0]))
     build.chains.append(Chain("neck", (*joints, head)))
-    if build.chance(0.75):
+    if build.extra(0.75):
         build.add("nose", head, size * forward * build.uniform(0.6, 1.6))
-    if build.chance(0.4):
+    if build.extra(0.4):
         jaw = build.add("jaw", head, size * (0.2 * forward - [0.0, 0.3, 0.0]))
         if build.chance(0.5):
             build.chains.append(
@@ -229,27 +231,27 @@ def _head(build: RigBuilder, chest: int, plan: Plan) -> None:
 def _pairs_of_head(build: RigBuilder, head: int, size: float, plan: Plan) -> None:
     """Ears, eyes, horns, antennae."""
     if plan == "insect":
-        if build.chance(0.7):
-            count, rise = int(build.rng.integers(1, 4)), build.uniform(0.0, 1.0)
+        if build.extra(0.7):
+            count, rise = build.count(1, 3), build.uniform(0.0, 1.0)
             steps = build.around(0.35, 0.4) * build.shares(count)
             for side, label in SIDES:
                 directions = np.tile([1.0, rise, side * 0.5], (count, 1))
                 joints = build.chain(f"antenna_{label}", head, directions, steps)
                 build.chains.append(Chain("antenna", joints, side))
         return
-    if build.chance(0.4):
+    if build.extra(0.4):
         place = size * np.array([build.uniform(0.1, 0.5), build.uniform(0.1, 0.3), 0.3])
         for side, label in SIDES:
             build.add(f"eye_{label}", head, place * [1.0, 1.0, side])
-    if plan not in ("fish", "bird") and build.chance(0.6):
-        count = int(build.rng.integers(1, 4))
+    if plan not in ("fish", "bird") and build.extra(0.6):
+        count = build.count(1, 3)
         steps = build.around(0.1, 0.5) * build.shares(count)
         back, out = build.uniform(-0.6, 0.3), build.uniform(0.2, 0.9)
         for side, label in SIDES:
             directions = np.tile([back, 1.0, side * out], (count, 1))
             joints = build.chain(f"ear_{label}", head, directions, steps)
             build.chains.append(Chain("ear", joints, side))
-    if plan == "quadruped" and build.chance(0.15):
+    if plan == "quadruped" and build.extra(0.15):
         for side, label in SIDES:
             horn = build.add(f"horn_{label}", head, size * np.array([0.0, 0.7, side * 0.3]))
             build.add(f"horn_tip_{label}", horn, size * np.array([-0.3, 0.8, side * 0.5]))
@@ -257,7 +259,7 @@ def _pairs_of_head(build: RigBuilder, head: int, size: float, plan: Plan) -> Non
 
 def _tail(build: RigBuilder, hips: int, plan: Plan) -> None:
     longest = {"crawler": 10, "fish": 6, "bird": 2, "insect": 4}.get(plan, 8)
-    count = int(build.rng.integers(0 if plan not in ("fish", "crawler") else 2, longest + 1))
+    count = build.count(0 if plan not in ("fish", "crawler") else 2, longest)
     if not count:
         return
     typical = {"rodent": 0.8, "crawler": 0.9, "fish": 0.55, "bird": 0.3, "insect": 0.45}
@@ -268,7 +270,7 @@ def _tail(build: RigBuilder, hips: int, plan: Plan) -> None:
     directions = np.stack([-np.cos(angles), np.sin(angles), np.zeros(count)], 1)
     joints = build.chain("tail", hips, directions, length * build.shares(count))
     build.chains.append(Chain("tail", joints))
-    if plan == "bird" and build.chance(0.5):
+    if plan == "bird" and build.extra(0.5):
         add_tail_fan(build, joints[-1])
     if plan == "fish":
         for rise, label in ((1.0, "up"), (-1.0, "down")):
@@ -279,7 +281,7 @@ def _tail(build: RigBuilder, hips: int, plan: Plan) -> None:
 
 def _markers(build: RigBuilder, spine: tuple[int, ...]) -> None:
     """Points on the surface of the trunk: belly, withers, sides."""
-    for k in range(int(build.rng.choice([0, 0, 0, 1, 2, 3]))):
+    for k in range(int(build.rng.choice([1, 2, 3])) if build.extra(0.5) else 0):
         at = spine[int(build.rng.integers(len(spine)))]
         if build.chance(0.5):
             rise = build.around(0.12) * (1.0 if build.chance(0.4) else -1.0)

@@ -18,6 +18,9 @@ SIDES = ((-1.0, "L"), (1.0, "R"))
 Plan = Literal["quadruped", "rodent", "bird", "biped", "insect", "fish", "crawler"]
 
 
+_COARSE_EXTRAS = 0.2
+
+
 @dataclass(frozen=True)
 class Chain:
     """Joints that move together: a limb, a tail, a neck."""
@@ -66,6 +69,8 @@ class RigBuilder:
     """A rig while it grows."""
 
     rng: np.random.Generator
+    coarse: bool = False
+    """Whether it has few joints, as the animals of games do."""
     names: list[str] = field(default_factory=list)
     parents: list[int] = field(default_factory=list)
     offsets: list[np.ndarray] = field(default_factory=list)
@@ -97,6 +102,14 @@ class RigBuilder:
 
     def chance(self, share: float) -> bool:
         return bool(self.rng.random() < share)
+
+    def extra(self, share: float) -> bool:
+        """A chance of what an animal can do without: coarse ones mostly do."""
+        return self.chance(share * (_COARSE_EXTRAS if self.coarse else 1.0))
+
+    def count(self, least: int, most: int) -> int:
+        """A number of joints; of a coarse animal one of the two least."""
+        return int(self.rng.integers(least, (min(most, least + 1) if self.coarse else most) + 1))
 
     def shares(self, count: int) -> np.ndarray:
         """`count` parts of one, unequal."""

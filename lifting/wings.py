@@ -8,8 +8,10 @@ from lifting.rigs import SIDES, Chain, RigBuilder
 
 
 def add_wings(build: RigBuilder, at: int, folded_share: float, feathers: bool) -> None:
-    """A pair of one to four joints at `at`, spread, or folded in a share of animals."""
-    count = int(build.rng.integers(1, 5))
+    """A pair of one to four joints at `at`, spread, or folded in a share of animals; some rise from
+    the shoulder and come down again."""
+    count = build.count(1, 4)
+    rise = build.uniform(-0.3, 0.9) * np.linspace(1.0, -0.5, count) - 0.1
     span, width = build.around(0.7, 0.35), build.around(0.08)
     sweep = np.resize([-0.4, 0.4, -0.3, -0.5], count) + build.rng.normal(0, 0.15, count)
     folded = build.chance(folded_share)
@@ -18,7 +20,7 @@ def add_wings(build: RigBuilder, at: int, folded_share: float, feathers: bool) -
     for side, label in SIDES:
         out = np.resize([0.5, -0.2, 0.3, 0.1], count) if folded else np.ones(count)
         back = np.resize([-1.0, -0.6, -1.0, -1.0], count) if folded else sweep
-        directions = np.stack([back, np.full(count, -0.1), side * out], 1)
+        directions = np.stack([back, rise, side * out], 1)
         joints = build.chain(f"wing_{label}", at, directions, steps)
         build.offsets[joints[0]] = build.offsets[joints[0]] + [0.0, 0.02, side * width]
         build.chains.append(Chain("wing", joints, side))

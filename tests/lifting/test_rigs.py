@@ -46,15 +46,23 @@ def test_a_rig_at_rest_is_its_own_mirror_image(plan) -> None:
 
 def test_feet_have_toes_and_wings_feathers() -> None:
     rng = np.random.default_rng(0)
-    names = [random_rig(rng, plan).names for plan in ("bird", "rodent") for _ in range(30)]
-    for part, least in (("hind_toe", 15), ("feather", 5), ("tail_feather", 5)):
+    names = [random_rig(rng, plan).names for plan in ("bird", "rodent") for _ in range(50)]
+    for part, least in (("hind_toe", 15), ("feather", 8), ("tail_feather", 8)):
         having = [rig for rig in names if any(name.startswith(part) for name in rig)]
-        assert least < len(having) < 50
+        assert least < len(having) < 60
         for rig in having:
             left, right = (
                 sum(name.startswith(part) and side in name for name in rig) for side in ("_L", "_R")
             )
             assert left == right > 0
+
+
+def test_some_animals_have_few_joints_and_some_have_many() -> None:
+    rng = np.random.default_rng(0)
+    joints = np.array([len(random_rig(rng, "quadruped").names) for _ in range(80)])
+    assert joints.min() >= 10
+    # as the rigs of animators: a third below 20, the rest up to 60
+    assert 0.2 < (joints < 20).mean() < 0.5 and 0.4 < (joints > 26).mean() < 0.8
 
 
 def test_an_animal_that_flies_is_nearer_to_level() -> None:
