@@ -20,10 +20,10 @@ from backbones.attention import biased_attention
 from backbones.training_state import TrainingState, seeded
 from lifting.batches import Example, examples_of_step, joined
 from lifting.clips import RigClips
-from lifting.config import LifterConfig, LiftFitConfig
+from lifting.config import LiftFitConfig
 from lifting.inputs import LiftInputs
 from lifting.losses import Truth, loss
-from lifting.model import Lifter
+from lifting.model import Lifter, new_lifter
 from lifting.muon import Muon
 
 _RISE = 0.03
@@ -44,13 +44,6 @@ class FitState(TrainingState):
         model = new_lifter(self.model.config, 0)
         model.load_state_dict(self.average)
         return model.eval()
-
-
-def new_lifter(config: LifterConfig, seed: int) -> Lifter:
-    """A lifter before its training; the global generator is left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return Lifter(config)
 
 
 def initial_state(model: Lifter, config: LiftFitConfig) -> FitState:

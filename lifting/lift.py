@@ -12,7 +12,6 @@ from data.errors import UserError
 from data.keypoints import Keypoints2D, checked_edges
 from data.motion import Motion
 from data.skeleton import Skeleton
-from lifting.adapting import load_adapted
 from lifting.bones import constant_bones
 from lifting.confidence import choose_cut
 from lifting.lifter_files import SavedLifter, Terms, load_lifter, shipped_weights
@@ -171,7 +170,11 @@ def load(
     UserError where there is none, and for an adapter of another lifter.
     """
     saved = load_lifter(shipped_weights(terms) if weights is None else weights)
-    return Lift(saved if adapter is None else load_adapted(saved, adapter))
+    if adapter is not None:
+        from lifting.adapting import load_adapted  # and all that trains: a third of a second
+
+        saved = load_adapted(saved, adapter)
+    return Lift(saved)
 
 
 def upright(up: Float64[np.ndarray, "3"]) -> Float64[np.ndarray, "3 3"]:

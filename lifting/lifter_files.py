@@ -9,8 +9,7 @@ from typing import Any
 from backbones.saved import fill, read_model, save_model
 from data.errors import UserError
 from lifting.config import LifterConfig, Terms, lifter_config
-from lifting.fitting import new_lifter
-from lifting.model import Lifter
+from lifting.model import Lifter, new_lifter
 
 KIND = "lifter"
 _SHIPPED = Path(__file__).parent / "weights"

@@ -259,3 +259,10 @@ def _rotation(numbers: Float[Tensor, "*n 6"]) -> Float[Tensor, "*n 3 3"]:
     first = functional.normalize(a, dim=-1)
     second = functional.normalize(b - (first * b).sum(-1, keepdim=True) * first, dim=-1)
     return torch.stack([first, second, torch.linalg.cross(first, second)], dim=-1)
+
+
+def new_lifter(config: LifterConfig, seed: int) -> Lifter:
+    """A lifter before its training; the global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Lifter(config)

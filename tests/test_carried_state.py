@@ -14,7 +14,7 @@ from benchmarks.carried_state import pack, unpack, upper_bits, widened
 from lifting.config import LifterConfig, LiftFitConfig
 from lifting.fitting import fit as lift_fit
 from lifting.fitting import initial_state as lifting_state
-from lifting.fitting import new_lifter
+from lifting.model import new_lifter
 from pointcloud.classifier_files import new_model
 from pointcloud.config import FitConfig, GaussianConfig, GaussianNetConfig
 from pointcloud.fitting import fit, initial_state

@@ -66,8 +66,9 @@ class Command:
         from app.classifiers import new_file, set_threads
         from app.interrupts import StopRequest
         from backbones.training_state import load_training, save_training
-        from lifting.fitting import initial_state, new_lifter
+        from lifting.fitting import initial_state
         from lifting.lifter_files import save_lifter
+        from lifting.model import new_lifter
 
         self._check_device()
         set_threads(self.threads)

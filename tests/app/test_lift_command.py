@@ -12,8 +12,8 @@ from data.errors import UserError
 from data.motion_files import read_motions
 from data.points3d import read_points3d
 from lifting.config import LifterConfig
-from lifting.fitting import new_lifter
 from lifting.lifter_files import save_lifter
+from lifting.model import new_lifter
 from tests.data import keypoint_files as files
 
 

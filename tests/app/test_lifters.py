@@ -14,8 +14,8 @@ from app.viewer.motion_page import MotionPage
 from backbones.config import BackboneConfig
 from data.errors import UserError
 from lifting.config import LifterConfig
-from lifting.fitting import new_lifter
 from lifting.lifter_files import save_lifter
+from lifting.model import new_lifter
 
 TRACKS = Path(data.__file__).parent / "samples" / "keypoints"
 

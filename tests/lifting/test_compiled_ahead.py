@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lifting import fitting
 from lifting.config import LifterConfig, LiftFitConfig
+from lifting.model import new_lifter
 
 
 def test_attention_runs_before_the_clock_does(monkeypatch) -> None:
@@ -13,7 +14,7 @@ def test_attention_runs_before_the_clock_does(monkeypatch) -> None:
         fitting, "biased_attention", lambda *given: (events.append("attention"), attend(*given))[1]
     )
     config = LiftFitConfig(steps=1, tokens=200, frames=4)
-    state = fitting.initial_state(fitting.new_lifter(LifterConfig(), 0), config)
+    state = fitting.initial_state(new_lifter(LifterConfig(), 0), config)
     now = iter(range(100))
 
     def clock() -> float:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -14,10 +16,10 @@ from lifting.bones import constant_bones
 from lifting.cameras import look_from, view_of
 from lifting.confidence import choose_cut
 from lifting.config import LifterConfig
-from lifting.fitting import new_lifter
 from lifting.lift import Lift, LiftOptions, upright
 from lifting.lifter_files import SavedLifter, load_lifter, save_lifter
 from lifting.metrics import bone_spread
+from lifting.model import new_lifter
 from lifting.motions import random_motion
 from lifting.random_rigs import random_rig
 from lifting.rigidity import infer_edges
@@ -199,3 +201,9 @@ def test_missing_weights_name_the_option(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(lifter_files, "_SHIPPED", tmp_path)
     with pytest.raises(UserError, match="--weights"):
         lifting.load()
+
+
+def test_what_only_trainings_need_is_not_imported() -> None:
+    words = "import sys, lifting.lift; print({'lifting.fitting', 'scipy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

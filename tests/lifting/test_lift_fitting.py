@@ -12,8 +12,9 @@ from data.errors import UserError
 from lifting.batches import batch_of_step
 from lifting.clips import RigClips
 from lifting.config import LifterConfig, LiftFitConfig
-from lifting.fitting import FitState, fit, initial_state, new_lifter
+from lifting.fitting import FitState, fit, initial_state
 from lifting.losses import loss
+from lifting.model import new_lifter
 from lifting.motions import random_motion
 from lifting.muon import orthogonal
 from lifting.random_rigs import random_rig

@@ -13,8 +13,8 @@ from data.errors import UserError
 from lifting import adapting
 from lifting.clips import RigClips
 from lifting.config import LifterConfig, LiftFitConfig
-from lifting.fitting import new_lifter
 from lifting.lifter_files import SavedLifter, load_lifter, save_lifter
+from lifting.model import new_lifter
 from lifting.motions import random_motion
 from lifting.random_rigs import random_rig
 

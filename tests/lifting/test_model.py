@@ -9,12 +9,11 @@ import torch
 from backbones.config import BackboneConfig
 from lifting.batches import batch_of_step
 from lifting.config import LifterConfig, LiftFitConfig, single_frame
-from lifting.fitting import new_lifter
 from lifting.graphs import adjacency, hops, structure
 from lifting.inputs import collate, fill, prepare
 from lifting.losses import aligned_clip, aligned_frames, loss
 from lifting.metrics import aligned_frames as aligned_frames_in_numpy
-from lifting.model import Lifter
+from lifting.model import Lifter, new_lifter
 from lifting.motions import random_motion
 from lifting.prediction import WindowConfig, cut, predict, steadied
 from lifting.random_rigs import random_rig
