@@ -1,14 +1,18 @@
-"""One gate in front of every parallel loop, because one of numba's thread pools must not be
-entered twice.
+"""Which of numba's thread pools runs the loops, and one gate in front of every parallel loop,
+because one of the pools must not be entered twice.
 
 Training and the viewer render from two Python threads. The OpenMP and TBB layers allow that; the
 workqueue layer (the only one in the macOS wheel) ends the process. So on workqueue a process-wide
 lock lets one caller in at a time.
+
+OpenMP comes first, not TBB as numba has it: with a TBB of 2022 on the machine a process may never
+end, spinning in TBB's finalize (numba issue 10556), and sleeping threads wake no later.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import threading
 import warnings
 from collections.abc import Callable
@@ -19,6 +23,9 @@ from numba.np.ufunc.parallel import threading_layer
 
 # open3d brings a TBB that is too old for numba, which then takes the next layer and says so
 warnings.filterwarnings("ignore", message="The TBB threading layer requires TBB")
+
+if "NUMBA_THREADING_LAYER_PRIORITY" not in os.environ:
+    numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # type: ignore[attr-defined]
 
 _gate = threading.Lock()
 _layer: str | None = None

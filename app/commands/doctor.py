@@ -220,15 +220,18 @@ def _memory() -> str | None:
 
 
 def _threading() -> str | None:
-    """Threads and pool that numba would take; it tries tbb, omp and workqueue in this order."""
+    """Threads and pool that numba would take; it tries them in the order of its configuration."""
     try:
         from numba.core import config
+
+        import simd.threads  # noqa: F401  which sets that order
     except ImportError:
         return None
     wanted = config.THREADING_LAYER  # type: ignore[attr-defined]
-    pools = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}
-    usable = [name for name, module in pools.items() if _imports(f"numba.np.ufunc.{module}")]
-    layer = wanted if wanted in pools else next(iter(usable), "none")
+    pools = {"omp": "omppool", "tbb": "tbbpool", "workqueue": "workqueue"}
+    order = [wanted] if wanted in pools else config.THREADING_LAYER_PRIORITY  # type: ignore[attr-defined]
+    usable = (name for name in order if _imports(f"numba.np.ufunc.{pools[name]}"))
+    layer = next(usable, "none")
     return f"{config.NUMBA_NUM_THREADS}, {layer}"  # type: ignore[attr-defined]
 
 

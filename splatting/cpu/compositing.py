@@ -8,12 +8,13 @@ is in `splatting.cpu.blending`.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import get_num_threads, njit, prange
 
 from simd.bit_matrix import transpose
 from simd.lane_memory import load, scratch, store
 from simd.lanes import COUNT, bits, spread, where
 from simd.threads import guarded
+from simd.work_queue import take
 from splatting.cpu import splat_columns as sc
 from splatting.cpu.blending import (
     BLUE,
@@ -36,8 +37,6 @@ f32 = np.float32
 
 MAX_ALPHA = f32(0.99)
 """Of one splat at one pixel (3DGS); callers may pass another."""
-TILES_AT_ONCE = 1
-"""Tiles that a thread takes from the queue: small, because tiles differ in cost."""
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -123,32 +122,35 @@ def composite(
     """
     height, width = transmittance.shape
     table = coefficients(program)[:1]
-    for tile in prange(len(tile_start) - 1):
-        tile_x, tile_y = (tile % columns) * size, (tile // columns) * size
+    queue, tiles = np.zeros(1, np.int64), len(tile_start) - 1
+    for _ in prange(get_num_threads()):
         state, centres = scratch(sc.PATCHES * STATE), pixel_centres()
-        alphas = scratch(sc.BATCH * COUNT)
-        batch, words = scratch(sc.SIZE), np.zeros(sc.PATCHES, np.uint64)
-        painters = np.zeros(sc.PATCHES, np.uint64)
-        open_patches = _open_patches(
-            state, centres, min(size, width - tile_x), min(size, height - tile_y)
-        )
-        end = tile_start[tile + 1]
-        for begin in range(tile_start[tile], end, sc.BATCH):
-            count = min(sc.BATCH, end - begin)
-            if open_patches == 0:
-                painted[begin : begin + count] = 0
-                continue
-            sc.fetch(records, splat_of, begin, count, tile_x, tile_y, table, batch)
-            sc.reach(batch, count, words)
-            for patch in range(sc.PATCHES):
-                painters[patch] = 0
-                if open_patches & sc.bit(patch) and words[patch] != 0:
-                    painters[patch], still_open = blend(
-                        program, most, batch, words[patch], centres, patch, state, alphas
-                    )
-                    if not still_open:
-                        open_patches &= ~sc.bit(patch)
-            transpose(painters)
-            for i in range(count):
-                painted[begin + i] = painters[i]
-        _write(state, background, rgb, transmittance, depth, tile_x, tile_y, size)
+        alphas, batch = scratch(sc.BATCH * COUNT), scratch(sc.SIZE)
+        words, painters = np.zeros(sc.PATCHES, np.uint64), np.zeros(sc.PATCHES, np.uint64)
+        tile = take(queue)
+        while tile < tiles:
+            tile_x, tile_y = (tile % columns) * size, (tile // columns) * size
+            open_patches = _open_patches(
+                state, centres, min(size, width - tile_x), min(size, height - tile_y)
+            )
+            end = tile_start[tile + 1]
+            for begin in range(tile_start[tile], end, sc.BATCH):
+                count = min(sc.BATCH, end - begin)
+                if open_patches == 0:
+                    painted[begin : begin + count] = 0
+                    continue
+                sc.fetch(records, splat_of, begin, count, tile_x, tile_y, table, batch)
+                sc.reach(batch, count, words)
+                for patch in range(sc.PATCHES):
+                    painters[patch] = 0
+                    if open_patches & sc.bit(patch) and words[patch] != 0:
+                        painters[patch], still_open = blend(
+                            program, most, batch, words[patch], centres, patch, state, alphas
+                        )
+                        if not still_open:
+                            open_patches &= ~sc.bit(patch)
+                transpose(painters)
+                for i in range(count):
+                    painted[begin + i] = painters[i]
+            _write(state, background, rgb, transmittance, depth, tile_x, tile_y, size)
+            tile = take(queue)

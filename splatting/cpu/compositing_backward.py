@@ -5,11 +5,12 @@ forward: splat by splat, because each sums its gradients over all patches that i
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import get_num_threads, njit, prange
 
 from simd.lane_memory import load, scratch, store
 from simd.lanes import COUNT, spread
 from simd.threads import guarded
+from simd.work_queue import take
 from splatting.cpu import screen as s
 from splatting.cpu import splat_columns as sc
 from splatting.cpu.blending import PIXEL_X, PIXEL_Y, corner, pixel_centres
@@ -128,20 +129,26 @@ def composite_backward(
     """
     table = coefficients(program)
     flat = pair_gradients.reshape(pair_gradients.size)
-    for tile in prange(len(tile_start) - 1):
-        tile_x, tile_y = (tile % columns) * size, (tile // columns) * size
+    queue, tiles = np.zeros(1, np.int64), len(tile_start) - 1
+    for _ in prange(get_num_threads()):
         state, centres, batch = scratch(sc.PATCHES * STATE), pixel_centres(), scratch(sc.SIZE)
         pairs = scratch(sc.PATCHES * PAIR)
-        _read(state, centres, tile_x, tile_y, rgb, transmittance, depth, d_rgb, d_alpha, d_depth)
-        end = tile_start[tile + 1]
-        for begin in range(tile_start[tile], end, sc.BATCH):
-            count = min(sc.BATCH, end - begin)
-            if not painted[begin : begin + count].any():
-                for i in range(begin, begin + count):
-                    pair_gradients[pair_of[i], :] = f32(0)
-                continue
-            sc.fetch(records, splat_of, begin, count, tile_x, tile_y, table, batch)
-            for i in range(count):
-                patches = painted[begin + i]
-                row = pair_of[begin + i] * s.GRAD_WIDTH
-                blend_backward(program, most, d_depth, batch, i, patches, state, pairs, flat, row)
+        tile = take(queue)
+        while tile < tiles:
+            x, y = (tile % columns) * size, (tile // columns) * size
+            _read(state, centres, x, y, rgb, transmittance, depth, d_rgb, d_alpha, d_depth)
+            end = tile_start[tile + 1]
+            for begin in range(tile_start[tile], end, sc.BATCH):
+                count = min(sc.BATCH, end - begin)
+                if not painted[begin : begin + count].any():
+                    for i in range(begin, begin + count):
+                        pair_gradients[pair_of[i], :] = f32(0)
+                    continue
+                sc.fetch(records, splat_of, begin, count, x, y, table, batch)
+                for i in range(count):
+                    patches = painted[begin + i]
+                    row = pair_of[begin + i] * s.GRAD_WIDTH
+                    blend_backward(
+                        program, most, d_depth, batch, i, patches, state, pairs, flat, row
+                    )
+            tile = take(queue)

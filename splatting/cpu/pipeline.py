@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 from jaxtyping import Float32
 
@@ -190,21 +189,20 @@ def forward(
         transmittance=work.take("transmittance", shape),
         depth=work.take("depth", shape),
     )
-    with numba.parallel_chunksize(compositing.TILES_AT_ONCE):
-        compositing.composite(
-            records,
-            kernel.program,
-            compositing.MAX_ALPHA,
-            tile_start,
-            splat_of,
-            s.TILE,
-            columns,
-            frame.background,
-            frame.rgb,
-            frame.transmittance,
-            frame.depth,
-            frame.painted,
-        )
+    compositing.composite(
+        records,
+        kernel.program,
+        compositing.MAX_ALPHA,
+        tile_start,
+        splat_of,
+        s.TILE,
+        columns,
+        frame.background,
+        frame.rgb,
+        frame.transmittance,
+        frame.depth,
+        frame.painted,
+    )
     return frame
 
 
@@ -224,25 +222,24 @@ def backward(
         d_alpha = _zeros(work, "no_alpha", frame.depth.shape)
     splats, kernel = frame.splats, frame.splats.kernel
     pair_gradients = work.take("pair_gradients", (len(frame.splat_of), s.GRAD_WIDTH))
-    with numba.parallel_chunksize(compositing.TILES_AT_ONCE):
-        compositing_backward.composite_backward(
-            frame.records,
-            kernel.program,
-            compositing.MAX_ALPHA,
-            frame.tile_start,
-            frame.splat_of,
-            frame.pair_of,
-            s.TILE,
-            frame.columns,
-            frame.rgb,
-            frame.transmittance,
-            frame.depth,
-            frame.painted,
-            d_rgb,
-            d_alpha,
-            d_depth,
-            pair_gradients,
-        )
+    compositing_backward.composite_backward(
+        frame.records,
+        kernel.program,
+        compositing.MAX_ALPHA,
+        frame.tile_start,
+        frame.splat_of,
+        frame.pair_of,
+        s.TILE,
+        frame.columns,
+        frame.rgb,
+        frame.transmittance,
+        frame.depth,
+        frame.painted,
+        d_rgb,
+        d_alpha,
+        d_depth,
+        pair_gradients,
+    )
     v = len(frame.visible)
     higher = (frame.degree + 1) ** 2 - 1 if harmonics else 0
     gradients = Gradients(

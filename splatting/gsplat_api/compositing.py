@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
@@ -125,21 +124,20 @@ class _Rasterize(torch.autograd.Function):
             records = _records(means2d, conics, colors, opacities, first, kernel)
             chunk = slice(first, min(first + CHANNELS, channels))
             for image, (tile_start, splats) in enumerate(ctx.lists):
-                with numba.parallel_chunksize(compositing.TILES_AT_ONCE):
-                    compositing.composite(
-                        records,
-                        kernel.program,
-                        MAX_ALPHA,
-                        tile_start,
-                        splats,
-                        ctx.tile_size,
-                        -(-width // ctx.tile_size),
-                        _NO_COLOUR,
-                        rgb,
-                        ctx.through[image],
-                        fourth,
-                        ctx.painted[image],
-                    )
+                compositing.composite(
+                    records,
+                    kernel.program,
+                    MAX_ALPHA,
+                    tile_start,
+                    splats,
+                    ctx.tile_size,
+                    -(-width // ctx.tile_size),
+                    _NO_COLOUR,
+                    rgb,
+                    ctx.through[image],
+                    fourth,
+                    ctx.painted[image],
+                )
                 both = np.concatenate([rgb, fourth[..., None]], axis=-1)
                 ctx.drawn[image, ..., chunk] = both[..., : chunk.stop - first]
         alphas = 1.0 - ctx.through[..., None]
@@ -164,25 +162,24 @@ class _Rasterize(torch.autograd.Function):
                 drawn[..., : last - first] = ctx.drawn[image, ..., first:last]
                 slope[..., : last - first] = d_drawn[image, ..., first:last]
                 rows = np.empty((len(splats), s.GRAD_WIDTH), np.float32)
-                with numba.parallel_chunksize(compositing.TILES_AT_ONCE):
-                    compositing_backward.composite_backward(
-                        records,
-                        ctx.kernel.program,
-                        MAX_ALPHA,
-                        tile_start,
-                        splats,
-                        np.arange(len(splats)),
-                        ctx.tile_size,
-                        -(-width // ctx.tile_size),
-                        np.ascontiguousarray(drawn[..., :3]),
-                        ctx.through[image],
-                        np.ascontiguousarray(drawn[..., 3]),
-                        ctx.painted[image],
-                        np.ascontiguousarray(slope[..., :3]),
-                        d_alpha[image] if first == 0 else none,
-                        np.ascontiguousarray(slope[..., 3]),
-                        rows,
-                    )
+                compositing_backward.composite_backward(
+                    records,
+                    ctx.kernel.program,
+                    MAX_ALPHA,
+                    tile_start,
+                    splats,
+                    np.arange(len(splats)),
+                    ctx.tile_size,
+                    -(-width // ctx.tile_size),
+                    np.ascontiguousarray(drawn[..., :3]),
+                    ctx.through[image],
+                    np.ascontiguousarray(drawn[..., 3]),
+                    ctx.painted[image],
+                    np.ascontiguousarray(slope[..., :3]),
+                    d_alpha[image] if first == 0 else none,
+                    np.ascontiguousarray(slope[..., 3]),
+                    rows,
+                )
                 add_pairs(splats, rows, records, totals)
             d_colors[:, first:last] = totals[:, s.GRAD_RED : s.GRAD_RED + last - first]
             summed += totals

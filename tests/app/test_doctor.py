@@ -60,7 +60,7 @@ def test_the_pool_of_threads_is_the_one_numba_takes(darb3d, tmp_path) -> None:
     lines = json.loads(result.stdout)
     (said,) = (line["found"] for line in lines if line["name"] == "threads of numba")
     run = (
-        "import numba, numpy\n"
+        "import numba, numpy, simd.threads\n"
         "numba.njit(parallel=True)(lambda a: a + 1)(numpy.ones(9))\n"
         "print(f'{numba.get_num_threads()}, {numba.threading_layer()}')"
     )
