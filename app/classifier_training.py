@@ -149,16 +149,16 @@ class Training:
         assert self.spent is not None
         train, held_out = self.data
         self.console.print("scoring the held-out clouds")
-        if self.fit.balance:
-            temperature = calibration.fitted_temperature(
-                scores(model, held_out.clouds), held_out.labels
-            )
-            lifted = calibration.lifted_classes(train.labels, len(train.classes), self.fit.balance)
-            # scores are log probabilities times the temperature
-            model.head.bias.data += torch.from_numpy(temperature * lifted).to(model.head.bias)
         given = scores(model, held_out.clouds)
-        found = accuracy_of(given, held_out)
         temperature = calibration.fitted_temperature(given, held_out.labels)
+        if self.fit.balance:
+            share = self.fit.balance
+            # scores are log probabilities times the temperature
+            lift = temperature * calibration.lifted_classes(train.labels, len(train.classes), share)
+            model.head.bias.data += torch.from_numpy(lift).to(model.head.bias)
+            given = given + lift
+            temperature = calibration.fitted_temperature(given, held_out.labels)
+        found = accuracy_of(given, held_out)
         rows = np.random.default_rng(self.fit.seed).permutation(len(train))[:_MOST_SEEN]
         seen = train.take(rows)
         familiarity = calibration.fitted_familiarity(

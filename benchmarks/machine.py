@@ -138,12 +138,12 @@ class Clock:
         self.wall.clear()
         self.cpu.clear()
 
-    def medians(self, cycle: int = 1) -> dict[str, dict[str, float]]:
-        """Median wall and CPU milliseconds of each stage, over means of `cycle` calls."""
+    def medians(self) -> dict[str, dict[str, float]]:
+        """Median wall and CPU milliseconds of each stage."""
         return {
             name: {
-                "wall_ms": round(1e3 * float(np.median(means_of(self.wall[name], cycle))), 3),
-                "cpu_ms": round(1e3 * float(np.median(means_of(self.cpu[name], cycle))), 3),
+                "wall_ms": round(1e3 * float(np.median(self.wall[name])), 3),
+                "cpu_ms": round(1e3 * float(np.median(self.cpu[name])), 3),
             }
             for name in self.wall
         }
@@ -157,16 +157,6 @@ class Clock:
             return result
 
         return timed
-
-
-def means_of(values: Sequence[float], cycle: int) -> np.ndarray:
-    """Means of `cycle` values each, without the last ones if they are fewer.
-
-    >>> means_of([1.0, 3.0, 5.0, 7.0, 100.0], 2).tolist()
-    [2.0, 6.0]
-    """
-    whole = len(values) // cycle
-    return np.reshape(values[: whole * cycle], (whole, cycle)).mean(axis=1)
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:

@@ -6,10 +6,9 @@
 The splats start at the scene's points, sampled down or repeated with a jitter of half their size to
 reach the count, and lie in memory along a curve through space, as training keeps them; sigmas are
 those of equal screen mass, whatever the kernel. Everything that a step does is in `step_ms`:
-projection, tiles, compositing, loss, backward, Adam; where the higher harmonics move in every
-fourth step only, all figures are medians over means of four. Kernels take turns, a step each, so
-that a slow minute of the machine strikes all of them; `times_first` is the median over turns of the
-first kernel's step divided by this one's; memory is that of all of them together. The depth of the
+projection, tiles, compositing, loss, backward, Adam. Kernels take turns, a step each, so that a
+slow minute of the machine strikes all of them; `times_first` is the median over turns of the first
+kernel's step divided by this one's; memory is that of all of them together. The depth of the
 sparse points, which a training of a model with tracks has by default and other programs' steps have
 not, is a part of the step with --depth.
 """
@@ -24,15 +23,7 @@ from typing import Any
 import numpy as np
 
 import data
-from benchmarks.machine import (
-    Clock,
-    facts,
-    means_of,
-    parser,
-    peak_memory_mb,
-    print_table,
-    write_json,
-)
+from benchmarks.machine import Clock, facts, parser, peak_memory_mb, print_table, write_json
 from benchmarks.render import BOTH, NAMES, STAGES
 from simd.threads import set_threads
 from splatting import densification, kernels, training
@@ -129,8 +120,7 @@ def measure(
                 )
                 each.walls.append(time.perf_counter() - wall)
                 each.cpus.append(time.process_time() - cpu)
-    camera, cycle = photos.take(0, 0).camera, trainees[0].config.shN_every
-    first = means_of(trainees[0].walls, cycle)
+    camera = photos.take(0, 0).camera
     return [
         {
             "splats": len(each.state.splats),
@@ -139,10 +129,10 @@ def measure(
             "threads": threads,
             "kernel": name,
             "depth": depth,
-            "step_ms": round(1e3 * float(np.median(means_of(each.walls, cycle))), 3),
-            "step_cpu_ms": round(1e3 * float(np.median(means_of(each.cpus, cycle))), 3),
-            "times_first": round(float(np.median(first / means_of(each.walls, cycle))), 3),
-            "stages": each.clock.medians(cycle),
+            "step_ms": round(1e3 * float(np.median(each.walls)), 3),
+            "step_cpu_ms": round(1e3 * float(np.median(each.cpus)), 3),
+            "times_first": round(float(np.median(np.divide(trainees[0].walls, each.walls))), 3),
+            "stages": each.clock.medians(),
             "peak_memory_mb": round(peak_memory_mb()),
         }
         for name, each in zip(names, trainees, strict=True)

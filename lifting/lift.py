@@ -171,7 +171,7 @@ def load(
     """
     saved = load_lifter(shipped_weights(terms) if weights is None else weights)
     if adapter is not None:
-        from lifting.adapting import load_adapted  # and all that trains: a third of a second
+        from lifting.adapting import load_adapted  # which brings along all that trains
 
         saved = load_adapted(saved, adapter)
     return Lift(saved)

@@ -6,7 +6,7 @@ workqueue layer (the only one in the macOS wheel) ends the process. So on workqu
 lock lets one caller in at a time.
 
 OpenMP comes first, not TBB as numba has it: with a TBB of 2022 on the machine a process may never
-end, spinning in TBB's finalize (numba issue 10556), and sleeping threads wake no later.
+end, spinning in TBB's finalize (numba issue 10556).
 """
 
 from __future__ import annotations
