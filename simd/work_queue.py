@@ -4,11 +4,14 @@ Numba's OpenMP pool gives each thread as many parts of a parallel loop as the ot
 whatever they cost; so loops over parts that differ run over threads, and each takes from a queue:
 
     queue = np.zeros(1, np.int64)
-    for _ in prange(get_num_threads()):
+    for _ in prange(threads):
         part = take(queue)
         while part < parts:
             ...
             part = take(queue)
+
+`threads` is passed in: a compiled loop that asks numba for it holds an address of this process, so
+it could not be kept on disk.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ is in `splatting.cpu.blending`.
 from __future__ import annotations
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import njit, prange
 
 from simd.bit_matrix import transpose
 from simd.lane_memory import load, scratch, store
@@ -112,6 +112,7 @@ def composite(
     transmittance,
     depth,
     painted,
+    threads,
 ):
     """Draw all tiles: `rgb (h, w, 3)` over `background (3,)`, `transmittance (h, w)`, `depth (h,
     w)` = sum of w z.
@@ -119,11 +120,12 @@ def composite(
     Tiles have `size` pixels along a side, 32 or a smaller multiple of 4, and lie in rows of
     `columns`. `most` is the largest alpha of one splat. `painted (p,)` uint64 receives, for each
     place of the tile lists, the patches in which the splat paints: all that the backward visits.
+    `threads` take tiles side by side.
     """
     height, width = transmittance.shape
     table = coefficients(program)[:1]
     queue, tiles = np.zeros(1, np.int64), len(tile_start) - 1
-    for _ in prange(get_num_threads()):
+    for _ in prange(threads):
         state, centres = scratch(sc.PATCHES * STATE), pixel_centres()
         alphas, batch = scratch(sc.BATCH * COUNT), scratch(sc.SIZE)
         words, painters = np.zeros(sc.PATCHES, np.uint64), np.zeros(sc.PATCHES, np.uint64)

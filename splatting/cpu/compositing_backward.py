@@ -5,7 +5,7 @@ forward: splat by splat, because each sums its gradients over all patches that i
 from __future__ import annotations
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import njit, prange
 
 from simd.lane_memory import load, scratch, store
 from simd.lanes import COUNT, spread
@@ -119,18 +119,19 @@ def composite_backward(
     d_alpha,
     d_depth,
     pair_gradients,
+    threads,
 ):
     """One row of `pair_gradients (p, 16)` for each (tile, splat) pair, from the gradients of the
     outputs; the rows of a splat, summed, become gradients in `moments_to_gradients`.
 
     `d_rgb (h, w, 3)`, `d_alpha (h, w)` and `d_depth (h, w)` are dL/d(output), the latter two None
     for zero; all images lie in one piece. No two tiles write the same row, so nothing is locked and
-    the sum over tiles can be taken in a fixed order afterwards.
+    the sum over tiles can be taken in a fixed order afterwards. `threads` take tiles side by side.
     """
     table = coefficients(program)
     flat = pair_gradients.reshape(pair_gradients.size)
     queue, tiles = np.zeros(1, np.int64), len(tile_start) - 1
-    for _ in prange(get_num_threads()):
+    for _ in prange(threads):
         state, centres, batch = scratch(sc.PATCHES * STATE), pixel_centres(), scratch(sc.SIZE)
         pairs = scratch(sc.PATCHES * PAIR)
         tile = take(queue)

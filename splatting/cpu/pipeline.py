@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
+from numba import get_num_threads
 
 from data.camera import Camera
 from simd.lane_memory import aligned
@@ -202,6 +203,7 @@ def forward(
         frame.transmittance,
         frame.depth,
         frame.painted,
+        get_num_threads(),
     )
     return frame
 
@@ -239,6 +241,7 @@ def backward(
         d_alpha,
         d_depth,
         pair_gradients,
+        get_num_threads(),
     )
     v = len(frame.visible)
     higher = (frame.degree + 1) ** 2 - 1 if harmonics else 0

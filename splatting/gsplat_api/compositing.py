@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numba import get_num_threads
 from torch import Tensor
 
 from splatting.cpu import compositing, compositing_backward
@@ -137,6 +138,7 @@ class _Rasterize(torch.autograd.Function):
                     ctx.through[image],
                     fourth,
                     ctx.painted[image],
+                    get_num_threads(),
                 )
                 both = np.concatenate([rgb, fourth[..., None]], axis=-1)
                 ctx.drawn[image, ..., chunk] = both[..., : chunk.stop - first]
@@ -179,6 +181,7 @@ class _Rasterize(torch.autograd.Function):
                     d_alpha[image] if first == 0 else none,
                     np.ascontiguousarray(slope[..., 3]),
                     rows,
+                    get_num_threads(),
                 )
                 add_pairs(splats, rows, records, totals)
             d_colors[:, first:last] = totals[:, s.GRAD_RED : s.GRAD_RED + last - first]

@@ -14,9 +14,9 @@ from simd.work_queue import take
 
 @guarded
 @njit(parallel=True)
-def taken(parts, times):
+def taken(parts, times, threads):
     queue = np.zeros(1, np.int64)
-    for _ in prange(get_num_threads()):
+    for _ in prange(threads):
         part = take(queue)
         while part < parts:
             times[part] += 1
@@ -26,7 +26,7 @@ def taken(parts, times):
 def test_each_part_is_taken_once() -> None:
     for parts in (0, 1, 5, 20_000):
         times = np.zeros(max(parts, 1), np.int64)
-        taken(parts, times)
+        taken(parts, times, get_num_threads())
         assert (times[:parts] == 1).all()
 
 
