@@ -1,15 +1,15 @@
 """What other animals teach a lifter about one of which there is little: the first principle of
 object-agnostic lifting (arXiv 2412.01166). A resumable queue.
 
-    python -m benchmarks.lifter_sharing RIGS [--minutes 20] [--alone-minutes 10] [--only BEGINNING]
+    python -m benchmarks.lifter_sharing RIGS [--steps 1500] [--alone-steps 800] [--only WORD ...]
     python -m benchmarks.lifter_sharing RIGS --table
 
 Ten rigs with the most movements, one of a family, each with a tenth of its training clips: one
 small lifter learns from these and all other rigs together, ten learn from such a tenth alone, ten
 from all training clips of their rig. Errors are of the rigs' held-out clips, in % of the animal's
 box. One JSON a cell in `benchmarks/results/lifter_sharing/`; a cell that stands is skipped, one
-that was stopped goes on: unfinished states and trained lifters lie in --work. Needs nothing else on
-the machine.
+that was stopped goes on: unfinished states and trained lifters lie in --work. One thread a
+training, so that two queues with different --only can run side by side.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.lifter_grid import SIZE
+from benchmarks.lifter_grid import RECIPE, SIZE
 from benchmarks.machine import RESULTS, facts, parser, print_table, write_json
 from benchmarks.trainings import train
 from lifting.clips import RigClips, load_rigs
@@ -82,7 +82,8 @@ def measured(
     folder.mkdir(exist_ok=True)
     for rig in cell.rigs:
         save_rig(folder / f"{rig.name}.npz", rig)
-    train(["lifter", str(folder), *SIZE, "--fit.generated", "0", *length], out)
+    words = ["lifter", str(folder), *SIZE, *RECIPE, "--fit.generated", "0", *length]
+    train(words, out)
     saved = load_lifter(out)
     train_on = split(rigs, "train")
     whole = [rig for rig in train_on if rig.name in cell.scored]
@@ -114,9 +115,9 @@ def rows_of(standing: dict[str, dict[str, Any]]) -> list[list[str]]:
 def main() -> None:
     wanted = parser(__doc__)
     wanted.add_argument("rigs", type=Path)
-    wanted.add_argument("--minutes", type=float, default=20.0, help="of the lifter of all animals")
-    wanted.add_argument("--alone-minutes", type=float, default=10.0)
-    wanted.add_argument("--only", default="", help="only cells whose names begin so")
+    wanted.add_argument("--steps", type=int, default=1500, help="of the lifter of all animals")
+    wanted.add_argument("--alone-steps", type=int, default=800)
+    wanted.add_argument("--only", nargs="+", default=[""], help="cells whose names begin so")
     wanted.add_argument("--work", type=Path, default=Path("lifter_sharing_work"))
     wanted.add_argument("--folder", type=Path, default=RESULTS / "lifter_sharing")
     wanted.add_argument("--table", action="store_true", help="print what stands, train nothing")
@@ -124,16 +125,19 @@ def main() -> None:
     if not given.table:
         given.work.mkdir(parents=True, exist_ok=True)
         rigs = load_rigs(given.rigs)
-        cells = [cell for cell in queue(rigs) if cell.name.startswith(given.only)]
+        cells = [cell for cell in queue(rigs) if cell.name.startswith(tuple(given.only))]
         for number, cell in enumerate(cells[:1] if given.quick else cells):
             place = given.folder / f"{cell.name}.json"
             if place.exists():
                 continue
             print(f"{number + 1}/{len(cells)} {cell.name}", flush=True)
-            minutes = given.minutes if cell.name == TOGETHER else given.alone_minutes
-            length = ["--fit.steps", "2"] if given.quick else ["--fit.minutes", str(minutes)]
+            steps = given.steps if cell.name == TOGETHER else given.alone_steps
+            length = ["--fit.steps", "2" if given.quick else str(steps), "--threads", "1"]
             head = {"benchmark": "lifter_sharing", "cell": cell.name, "machine": facts()}
-            head |= {"words": [*SIZE, *length], "clips": sum(len(r.clips) for r in cell.rigs)}
+            head |= {
+                "words": [*SIZE, *RECIPE, *length],
+                "clips": sum(len(r.clips) for r in cell.rigs),
+            }
             write_json(place, head | measured(cell, rigs, given.work, length))
     standing = {p.stem: json.loads(p.read_text()) for p in sorted(given.folder.glob("*.json"))}
     print_table(["rig", "all animals", "its tenth alone", "all of it alone"], rows_of(standing))

@@ -203,7 +203,7 @@ class Command:
         from lifting.evaluation import evaluate, lifter_as_lift, summary
         from lifting.protocol import still_camera_clips
 
-        clips = still_camera_clips(selection, seed=0, views=1)[::3]
+        clips = still_camera_clips(selection, seed=0, views=1)
         found = summary(evaluate(lifter_as_lift(state.averaged()), clips))
         kept = {name: round(value, 4) for name, value in found.items() if "unscaled" not in name}
         line = {"step": state.step, "seconds": round(state.seconds), **kept}
