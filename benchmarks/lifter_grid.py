@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.machine import RESULTS, facts, parser, print_table, write_json
 from benchmarks.trainings import curve_of, train
 from lifting.clips import RigClips, load_rigs
-from lifting.evaluation import evaluate, lifter_as_lift, summary
+from lifting.evaluation import Lift, evaluate, lifter_as_lift, summary
 from lifting.lifter_files import load_lifter
 from lifting.protocol import held_out_clips, split, still_camera_clips
 
@@ -40,6 +40,10 @@ RECIPE = (
 SCORE_EVERY_S = 60.0
 SEED, VIEWS = 2411, 4
 """Of the cameras that a cell is scored by; as many a clip, on the selection rigs."""
+JITTER, HIDDEN = 0.02, 0.3
+"""Of the animal's size in the picture; of all points."""
+OTHERS = (("jittered", "sa_mpve"), ("hidden", "fa_mpjpe"), ("seen", "fa_mpjpe"))
+"""Figures beside those of the selection rigs as they are, in the order of columns."""
 PARTS: dict[str, tuple[str, ...]] = {
     "all": (),
     "adamw": ("--fit.optimiser", "adamw", "--fit.rate", "2e-3"),
@@ -102,13 +106,22 @@ def measured(
     out = work / f"{cell.stem}.safetensors"
     train(cell.words(folder, length), out)
     saved = load_lifter(out)
-    lift, seen = lifter_as_lift(saved.model), split(rigs, "train")
-    held = {name: clips for name, (_, clips) in held_out_clips(seen).items()}
-    selection = still_camera_clips(split(rigs, "selection"), SEED, VIEWS)
     figures = {name: saved.about[name] for name in ("steps", "seconds")}
-    figures |= summary(evaluate(lift, selection))
-    figures["seen"] = summary(evaluate(lift, still_camera_clips(seen, SEED, 1, clips=held)))
+    figures |= scores(lifter_as_lift(saved.model), rigs)
     return figures | {"curve": curve_of(out.with_suffix(".curve.jsonl"))}
+
+
+def scores(lift: Lift, rigs: Sequence[RigClips]) -> dict[str, Any]:
+    """Errors on the selection rigs: as their tracks are, jittered, and with points hidden; and on
+    held-out movements of the rigs that are trained on."""
+    seen, selection = split(rigs, "train"), split(rigs, "selection")
+    held = {name: clips for name, (_, clips) in held_out_clips(seen).items()}
+    figures: dict[str, Any] = summary(evaluate(lift, still_camera_clips(selection, SEED, VIEWS)))
+    once = still_camera_clips(selection, SEED, 1)
+    figures["jittered"] = summary(evaluate(lift, once, jitter=JITTER))
+    figures["hidden"] = summary(evaluate(lift, once, hidden=HIDDEN))
+    figures["seen"] = summary(evaluate(lift, still_camera_clips(seen, SEED, 1, clips=held)))
+    return figures
 
 
 def rows_of(found: Sequence[dict[str, Any]]) -> list[list[str]]:
@@ -123,7 +136,8 @@ def rows_of(found: Sequence[dict[str, Any]]) -> list[list[str]]:
         row = [part]
         for name in ("fa_mpjpe", "sa_mpjpe", "sa_mpve"):
             row.append(f"{np.mean([one[name] for one in seeds.values()]):.2f}")
-        row.append(f"{np.mean([one['seen']['fa_mpjpe'] for one in seeds.values()]):.2f}")
+        for part_of, name in OTHERS:
+            row.append(f"{np.mean([one[part_of][name] for one in seeds.values()]):.2f}")
         apart = [seeds[s]["fa_mpjpe"] - whole[s]["fa_mpjpe"] for s in seeds if s in whole]
         spread = f" ({min(apart):+.2f} to {max(apart):+.2f})" if len(apart) > 1 else ""
         row.append(f"{np.mean(apart):+.2f}{spread}" if apart and part != "all" else "-")
@@ -161,8 +175,9 @@ def main() -> None:
             head |= {"seed": cell.seed, "words": [*SIZE, *RECIPE, *PARTS[cell.part], *length]}
             write_json(place, head | {"figures": figures})
     standing = [json.loads(place.read_text()) for place in sorted(given.folder.glob("*.json"))]
-    header = ["part", "FA-MPJPE", "SA-MPJPE", "SA-MPVE", "FA of seen rigs", "FA above all"]
-    header += ["ms a step", "seeds"]
+    header = ["part", "fa_mpjpe", "sa_mpjpe", "sa_mpve"]
+    header += [f"{name} {part_of}" for part_of, name in OTHERS]
+    header += ["fa_mpjpe above all", "ms a step", "seeds"]
     print_table(header, rows_of(standing))
     if given.json:
         write_json(given.json, {"benchmark": "lifter_grid", "cells": standing})

@@ -38,16 +38,23 @@ def lifter_as_lift(model: Lifter, config: WindowConfig = WindowConfig()) -> Lift
 
 
 def evaluate(
-    lift: Lift, clips: Sequence[TestClip], hidden: float = 0.0, seed: int = 0
+    lift: Lift,
+    clips: Sequence[TestClip],
+    hidden: float = 0.0,
+    seed: int = 0,
+    jitter: float = 0.0,
 ) -> list[dict[str, Any]]:
     """One row a clip: its rig and view, its errors, the share of joints within the radius, and the
     distance from the tracks in the picture, over the size of the animal there. A share `hidden` of
-    all points is hidden, the same ones for every lifter."""
+    all points is hidden, and each is moved by `jitter` of that size (standard deviation along
+    either axis, frame by frame), the same for every lifter."""
     rows = []
     for number, clip in enumerate(clips):
-        xy = clip.view.xy
+        rng, xy = np.random.default_rng([seed, number]), clip.view.xy
         if hidden:
-            xy = hide(xy, hidden, np.random.default_rng([seed, number]))
+            xy = hide(xy, hidden, rng)
+        if jitter:
+            xy = xy + jitter * _size(clip.view.xy) * rng.standard_normal(xy.shape)
         lifted = lift(clip, xy)
         row: dict[str, Any] = {"rig": clip.rig, "category": clip.category, "clip": clip.clip}
         row["elevation_deg"] = round(float(np.degrees(clip.view.elevation_rad)), 1)
@@ -55,12 +62,16 @@ def evaluate(
         if lifted.radius is not None:
             row["inside"] = coverage(lifted.xyz, clip.truth, lifted.radius)[0]
         if lifted.xy is not None:
-            middle = clip.view.xy.mean(axis=1, keepdims=True)
-            size = np.sqrt(((clip.view.xy - middle) ** 2).sum(axis=2).mean())
             off = np.linalg.norm(lifted.xy - clip.view.xy, axis=2)
-            row["reprojection"] = float(off.mean() / size)
+            row["reprojection"] = float(off.mean() / _size(clip.view.xy))
         rows.append(row)
     return rows
+
+
+def _size(xy: Float64[np.ndarray, "t j 2"]) -> float:
+    """Of the animal in the picture: root mean square distance of joints from their middle."""
+    middle = xy.mean(axis=1, keepdims=True)
+    return float(np.sqrt(((xy - middle) ** 2).sum(axis=2).mean()))
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, float]:

@@ -46,14 +46,16 @@ def test_rows_say_how_far_a_part_is_above_the_whole() -> None:
     def found(part: str, seed: int, error: float) -> dict:
         figures = {"fa_mpjpe": error, "sa_mpjpe": 8.0, "sa_mpve": 1.0, "steps": 100}
         figures |= {"seconds": 30.0, "seen": {"fa_mpjpe": error - 1}}
+        figures |= {"jittered": {"sa_mpve": 2.5}, "hidden": {"fa_mpjpe": error + 1}}
         return {"part": part, "seed": seed, "figures": figures}
 
+    change = "-0.35 (-0.50 to -0.20)"
     rows = rows_of(
         [found("adamw", 0, 6.5), found("all", 0, 7.0), found("all", 1, 8.0), found("adamw", 1, 7.8)]
     )
     assert rows == [
-        ["all", "7.50", "8.00", "1.00", "6.50", "-", "300", "2"],
-        ["adamw", "7.15", "8.00", "1.00", "6.15", "-0.35 (-0.50 to -0.20)", "300", "2"],
+        ["all", "7.50", "8.00", "1.00", "2.50", "8.50", "6.50", "-", "300", "2"],
+        ["adamw", "7.15", "8.00", "1.00", "2.50", "8.15", "6.15", change, "300", "2"],
     ]
 
 
