@@ -208,11 +208,12 @@ def step(
         weight = config.depth_weight * 0.01**done
         loss += depths.add_slopes(view, camera, frame, weight, by_alpha, by_depth)
     state.step += 1
-    harmonics = state.step % config.shN_every == 0
-    gradients = pipeline.backward(buffers.frame, frame, d_rgb, by_alpha, by_depth, harmonics)
     rates = _rates(config, done, radius)
-    if not harmonics:
-        del rates["shN"]
+    harmonics: bool | pipeline.HarmonicsStep = False
+    shN_rate = rates.pop("shN")
+    if state.step % config.shN_every == 0:
+        harmonics = pipeline.HarmonicsStep(*state.moments["shN"], shN_rate, state.step)
+    gradients = pipeline.backward(buffers.frame, frame, d_rgb, by_alpha, by_depth, harmonics)
     if config.sparsity_weight:
         sparsity.add_slopes(frame, config.sparsity_weight, radius, gradients)
     _adam_step(state, gradients, rates)

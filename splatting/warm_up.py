@@ -75,10 +75,8 @@ def warm_up(kernel: Kernel, training: bool = True, depth: bool = False) -> float
             gradients = pipeline.backward(work, frame, d_rgb, slopes_of_depth, slopes_of_depth)
             sparsity.add_slopes(frame, 0.0, 1.0, gradients)
             ScreenStatistics.empty(len(few)).add(gradients.visible, gradients.screen, _SIDE, _SIDE)
-            same = (few.means,) * len(PARAMETERS)
+            same = (few.means,) * (len(PARAMETERS) - 1)  # all but the higher harmonics
             slopes = (gradients.means,) * len(same)
             rates = np.zeros(len(same), np.float32)
-            for count in (len(same), len(same) - 1):  # with and without the higher harmonics
-                some, steep = same[:count], slopes[:count]
-                adam.adam(some, some, some, steep, gradients.visible, rates, 0.1, 0.1)
+            adam.adam(same, same, same, slopes, gradients.visible, rates, 0.1, 0.1)
     return time.perf_counter() - started

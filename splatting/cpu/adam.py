@@ -40,6 +40,22 @@ def _move(p, m, v, g, at, g_at, count, step, root):
         store_part(p, at + k, count - k, where(finite, moved, old))
 
 
+@njit(error_model="numpy", nogil=True, cache=True)
+def move_rows(p, m, v, g, width, g_width, visible, begin, end, g_row, step, root):
+    """Rows `visible[begin:end]`, `width` numbers each, of the flat `p` with moments `m` and `v`, by
+    the rows of `g_width <= width` numbers from row `g_row` of the flat `g` on. `step` is the rate
+    over 1 - beta1^t, `root` one over the root of 1 - beta2^t."""
+    row = begin
+    while row < end:
+        past = row + 1
+        if g_width == width:
+            while past < end and visible[past] == visible[past - 1] + 1:
+                past += 1
+        at, count = visible[row] * width, (past - row) * g_width
+        _move(p, m, v, g, at, (g_row + row - begin) * g_width, count, step, root)
+        row = past
+
+
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
 def adam(parameters, first, second, gradients, visible, rates, bias1, bias2):
@@ -58,15 +74,7 @@ def adam(parameters, first, second, gradients, visible, rates, bias1, bias2):
             p, g = parameters[a].reshape(-1), gradients[a].reshape(-1)
             m, v = first[a].reshape(-1), second[a].reshape(-1)
             step = rates[a] / f32(bias1)
-            row = begin
-            while row < last:
-                end = row + 1
-                if g_width == width:
-                    while end < last and visible[end] == visible[end - 1] + 1:
-                        end += 1
-                at, count = visible[row] * width, (end - row) * g_width
-                _move(p, m, v, g, at, row * g_width, count, step, root)
-                row = end
+            move_rows(p, m, v, g, width, g_width, visible, begin, last, begin, step, root)
 
 
 def bias(step: int) -> tuple[float, float]:

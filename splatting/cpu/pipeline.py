@@ -17,6 +17,7 @@ from numba import get_num_threads
 from data.camera import Camera
 from simd.lane_memory import aligned
 from splatting.cpu import (
+    adam,
     compositing,
     compositing_backward,
     projection,
@@ -96,6 +97,25 @@ class Gradients:
     """k as the degree that was drawn, not as stored."""
     screen: Float32[np.ndarray, "v 4"]
     """dL/d(x, y) on the screen in pixels, then the sums of absolute values over pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class HarmonicsStep:
+    """A step of Adam for the higher harmonics, three quarters of all numbers, that is taken where
+    their gradients are made: to write those to memory and read them again takes longer."""
+
+    first: Float32[np.ndarray, "n k 3"]
+    second: Float32[np.ndarray, "n k 3"]
+    """Moments of `Splats.shN`."""
+    rate: float
+    step: int
+    """1-based."""
+
+    def numbers(self) -> tuple[np.ndarray, np.ndarray, np.float32, np.float32]:
+        """As the loop takes them."""
+        bias1, bias2 = adam.bias(self.step)
+        step, root = np.float32(self.rate / bias1), np.float32(1.0 / math.sqrt(bias2))
+        return self.first, self.second, step, root
 
 
 def pack_camera(camera: Camera) -> tuple[float, ...]:
@@ -214,10 +234,10 @@ def backward(
     d_rgb: Float32[np.ndarray, "h w 3"],
     d_alpha: Float32[np.ndarray, "h w"] | None = None,
     d_depth: Float32[np.ndarray, "h w"] | None = None,
-    harmonics: bool = True,
+    harmonics: bool | HarmonicsStep = True,
 ) -> Gradients:
     """Gradients of the stored parameters from those of the frame's rgb, alpha and depth; those of
-    the higher harmonics, three quarters of all numbers, only with `harmonics`."""
+    the higher harmonics only with `harmonics`, which may be a step that they take at once."""
     if d_alpha is not None and d_depth is None:  # loops are compiled for both and for neither
         d_depth = _zeros(work, "no_depth", frame.depth.shape)
     if d_depth is not None and d_alpha is None:
@@ -244,7 +264,7 @@ def backward(
         get_num_threads(),
     )
     v = len(frame.visible)
-    higher = (frame.degree + 1) ** 2 - 1 if harmonics else 0
+    higher = (frame.degree + 1) ** 2 - 1 if harmonics is True else 0
     gradients = Gradients(
         visible=frame.visible,
         means=work.take("g_means", (v, 3)),
@@ -276,8 +296,13 @@ def backward(
         gradients.sh0,
         gradients.shN,
         gradients.screen,
+        *(harmonics.numbers() if isinstance(harmonics, HarmonicsStep) else _NO_STEP),
     )
     return gradients
+
+
+_NO_MOMENTS = np.zeros((0, 0, 3), np.float32)
+_NO_STEP = (_NO_MOMENTS, _NO_MOMENTS, np.float32(0), np.float32(0))
 
 
 def _zeros(work: Workspace, name: str, shape: tuple[int, ...]) -> np.ndarray:

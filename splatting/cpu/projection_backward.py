@@ -13,6 +13,7 @@ from simd.threads import guarded
 from splatting.cpu import screen as s
 from splatting.cpu import screen_planes as sp
 from splatting.cpu import spherical_harmonics as sh
+from splatting.cpu.adam import move_rows
 from splatting.cpu.compositing_backward import moments_to_gradients
 from splatting.cpu.screen_planes import CHUNK, LOW_PASS_PX2
 from splatting.splats import SH_C0
@@ -194,18 +195,27 @@ def project_backward(
     g_sh0,
     g_shN,
     g_screen,
+    first_moments,
+    second_moments,
+    step,
+    root,
 ):
     """Gradients of the stored parameters of the `visible` splats (row j belongs to splat
     visible[j]); `g_shN (v, 0, 3)` asks for none of the higher harmonics.
+
+    Where there are moments of `shN`, it takes a step of Adam instead (`step` and `root` as of
+    `move_rows`): gradients of a chunk of splats stay in the first cache and are not written out.
 
     Sums each splat's rows of `pair_gradients (p, 16)` in tile order, which is the same for any
     number of threads. `g_screen (v, 4)` receives dL/d(x, y) and the absolute sums, in pixels.
     """
     count = len(visible)
     rows = pair_gradients.reshape(pair_gradients.size)
+    moved, higher = len(first_moments) > 0, (degree + 1) ** 2 - 1
     for chunk in prange((count + CHUNK - 1) // CHUNK):
         v, h = scratch64(PLANES), scratch(sh.SIZE)
         sums = scratch(CHUNK * s.GRAD_WIDTH)
+        own = scratch(CHUNK * higher * 3).reshape((CHUNK, higher, 3))
         g = sums.reshape((CHUNK, s.GRAD_WIDTH))
         first, end = chunk * CHUNK, min(count, (chunk + 1) * CHUNK)
         for j in range(first, end):
@@ -239,7 +249,25 @@ def project_backward(
             for m in range(3):
                 g_sh0[j, m] = f32(SH_C0) * d_colour[m]
             if degree > 0:
-                _harmonics_backward(degree, h, k, shN, i, d_colour, g_shN, j)
+                if moved:
+                    _harmonics_backward(degree, h, k, shN, i, d_colour, own, k)
+                else:
+                    _harmonics_backward(degree, h, k, shN, i, d_colour, g_shN, j)
+        if moved and degree > 0:
+            move_rows(
+                shN.reshape(shN.size),
+                first_moments.reshape(first_moments.size),
+                second_moments.reshape(second_moments.size),
+                own.reshape(own.size),
+                3 * shN.shape[1],
+                3 * higher,
+                visible,
+                first,
+                end,
+                0,
+                step,
+                root,
+            )
         if degree > 0:
             sh.basis_slope(degree, h, end - first)
             _along_direction(v, h, end - first)

@@ -18,7 +18,7 @@ from own_kernel import EVERY
 from data.camera import Camera
 from simd.threads import set_threads
 from splatting import kernels, reference
-from splatting.cpu import pipeline
+from splatting.cpu import adam, pipeline
 from splatting.splats import PARAMETERS, Splats
 
 WIDTH, HEIGHT = 90, 70
@@ -124,6 +124,31 @@ def test_antialiased(kernel: str) -> None:
 @pytest.mark.parametrize("degree", [0, 1, 2])
 def test_lower_degrees_of_colour(degree: int) -> None:
     compare(splats_of("raised-cosine", 7, n=600, degree=degree), 7)
+
+
+@pytest.mark.parametrize("degree", [0, 1, 3])
+def test_harmonics_that_move_where_their_gradients_are_made_move_alike(degree: int) -> None:
+    """As by `adam` after a backward, in two steps; of a degree below the stored one, too."""
+    d_rgb = np.random.default_rng(1).normal(size=(HEIGHT, WIDTH, 3)).astype(np.float32)
+    found = []
+    for at_once in (True, False):
+        splats, work = splats_of("raised-cosine", 6), pipeline.Workspace()
+        moments = np.zeros_like(splats.shN), np.zeros_like(splats.shN)
+        before = splats.shN.copy()
+        for step in (1, 2):
+            frame = pipeline.forward(work, splats, camera(), degree, np.array(BACKGROUND))
+            if at_once:
+                move = pipeline.HarmonicsStep(*moments, rate=0.01, step=step)
+                assert not pipeline.backward(work, frame, d_rgb, harmonics=move).shN.size
+                continue
+            slopes = pipeline.backward(work, frame, d_rgb).shN
+            flat = [a.reshape(len(a), a[0].size) for a in (splats.shN, *moments, slopes)]
+            p, m, v, g = ((array,) for array in flat)
+            adam.adam(p, m, v, g, frame.visible, np.full(1, 0.01, np.float32), *adam.bias(step))
+        found.append((splats.shN, *moments))
+        assert np.any(splats.shN != before) == (degree > 0)
+    for ours, wanted in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, wanted, rtol=1e-5, atol=1e-7)
 
 
 def test_without_the_harmonics_all_other_gradients_are_the_same() -> None:
