@@ -77,18 +77,18 @@ class LiftFitConfig:
     steps: int | None = None
     """Length of the training in steps, which goes before minutes."""
     minutes: float | None = 60.0
-    tokens: int = 12_000
+    tokens: int = 8_000
     """Joints x frames in a step: as many clips as that gives."""
-    frames: int = 16
-    """Frames of a training clip."""
-    short: float = 0.15
+    frames: int = 8
+    """Frames of a training clip; fewer of them make more clips, which teach more."""
+    short: float = 0.25
     """Share of steps whose clips have fewer frames, down to a single one: so that pictures that are
     no film can be lifted, too."""
     generated: float = 0.5
     """Share of clips of generated rigs, where there are others."""
-    rate: float = 2e-3
-    """Highest rate of AdamW."""
-    optimiser: Literal["adamw", "muon"] = "adamw"
+    rate: float = 1.5e-3
+    """Highest rate."""
+    optimiser: Literal["adamw", "muon"] = "muon"
     """What moves the matrices within the blocks; all else is AdamW's."""
     weight_decay: float = 0.02
     clip: float = 1.0

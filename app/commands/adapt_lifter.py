@@ -99,6 +99,9 @@ class Command:
             fit_config = LiftFitConfig(
                 steps=self.steps,
                 minutes=DEFAULT_MINUTES if endless else self.minutes,
+                optimiser="adamw",  # an adapter's factors are no matrices to make orthogonal
+                frames=16,
+                short=0.15,
                 rate=self.rate,
                 generated=self.generated,
                 tokens=self.tokens,

@@ -1,20 +1,18 @@
 """`darb3d doctor`: what is here, what is missing, and what each missing thing would give.
 
-Nothing heavy is imported to find out: versions come from the packages' metadata, CUDA from the
-driver. It works when anything else is broken, rich included.
+Nothing heavy is imported to find out (`app.probes`). It works when anything else is broken, rich
+included.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import platform
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib import import_module, metadata
-from importlib.util import find_spec
-from pathlib import Path
+
+from app import probes
 
 
 @dataclass(frozen=True)
@@ -148,22 +146,22 @@ def _note(finding: Finding) -> str:
 
 def _machine() -> Iterator[Finding]:
     part = "this machine"
-    yield Finding(part, "darb3d", _version("darb3d") or "run from its folder")
+    yield Finding(part, "darb3d", probes.version("darb3d") or "run from its folder")
     yield Finding(part, "Python", platform.python_version())
     yield Finding(part, "system", f"{platform.system()} {platform.machine()}")
-    yield Finding(part, "processors", str(_processors()))
-    yield Finding(part, "memory", _memory())
-    yield Finding(part, "threads of numba", _threading())
-    yield Finding(part, "compiled code in", _cache_folder())
+    yield Finding(part, "processors", str(probes.processors()))
+    yield Finding(part, "memory", probes.memory())
+    yield Finding(part, "threads of numba", probes.threading())
+    yield Finding(part, "compiled code in", probes.cache_folder())
 
 
 def _package(package: Package) -> Finding:
     distributions = package.distributions or (package.module,)
-    version = next(filter(None, map(_version, distributions)), None)
+    version = next(filter(None, map(probes.version, distributions)), None)
     return Finding(
         "optional packages" if package.optional else "packages",
         distributions[0],
-        (version or "present") if _importable(package.module) else None,
+        (version or "present") if probes.importable(package.module) else None,
         package.gives,
         package.remedy or f"pip install {distributions[0]}",
     )
@@ -172,7 +170,7 @@ def _package(package: Package) -> Finding:
 def _system_libraries() -> Iterator[Finding]:
     for library, debian in SYSTEM_LIBRARIES.items():
         gives = "numba's OpenMP threads" if "gomp" in library else "the import of open3d"
-        found = "present" if _loads(library) else None
+        found = "present" if probes.loads(library) else None
         yield Finding(
             "system libraries", library, found, gives, f"sudo apt-get install -y {debian}"
         )
@@ -180,132 +178,17 @@ def _system_libraries() -> Iterator[Finding]:
 
 def _cuda() -> Iterator[Finding]:
     gives = "gsplat's rasteriser for the Gaussian"
-    yield Finding("CUDA", "driver", _cuda_devices(), gives, "needs an NVIDIA GPU and its driver")
-    yield Finding("CUDA", "torch built for CUDA", _torch_cuda(), gives, "`make install` says how")
+    yield Finding(
+        "CUDA", "driver", probes.cuda_devices(), gives, "needs an NVIDIA GPU and its driver"
+    )
+    yield Finding(
+        "CUDA", "torch built for CUDA", probes.torch_cuda(), gives, "`make install` says how"
+    )
 
 
 def _verdict() -> Finding:
     """The answer that most people came for; last, because the eye ends there."""
-    lacking = [p for p in PACKAGES if p.module in TO_TRAIN and not _importable(p.module)]
+    lacking = [p for p in PACKAGES if p.module in TO_TRAIN and not probes.importable(p.module)]
     names = " ".join((package.distributions or (package.module,))[0] for package in lacking)
     found = None if lacking else "ready to train on this CPU"
     return Finding("verdict", "training", found, "training on this CPU", f"pip install {names}")
-
-
-def _importable(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _memory() -> str | None:
-    try:
-        return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB"
-    except (AttributeError, ValueError, OSError):
-        return None  # Windows
-
-
-def _threading() -> str | None:
-    """Threads and pool that numba would take; it tries them in the order of its configuration."""
-    try:
-        from numba.core import config
-
-        import simd.threads  # noqa: F401  which sets that order
-    except ImportError:
-        return None
-    wanted = config.THREADING_LAYER  # type: ignore[attr-defined]
-    pools = {"omp": "omppool", "tbb": "tbbpool", "workqueue": "workqueue"}
-    order = [wanted] if wanted in pools else config.THREADING_LAYER_PRIORITY  # type: ignore[attr-defined]
-    usable = (name for name in order if _imports(f"numba.np.ufunc.{pools[name]}"))
-    layer = next(usable, "none")
-    return f"{config.NUMBA_NUM_THREADS}, {layer}"  # type: ignore[attr-defined]
-
-
-def _imports(module: str) -> bool:
-    try:
-        import_module(module)
-    except ImportError:
-        return False
-    return True
-
-
-def _cache_folder() -> str | None:
-    try:
-        from simd.cache import folder
-    except ImportError:
-        return None
-    path = folder()
-    try:
-        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-        lasting = "" if _writable(path) else ", not writable: every start compiles anew"
-    except OSError as error:
-        return f"{path} (not readable: {error.strerror})"
-    return f"{path} ({size / 2**20:.0f} MiB{lasting})"
-
-
-def _writable(path: Path) -> bool:
-    """Whether files can be made in `path`, or in the nearest folder above it that exists."""
-    there = next(folder for folder in (path, *path.parents) if folder.exists())
-    return os.access(there, os.W_OK)
-
-
-def _loads(library: str) -> bool:
-    from ctypes import CDLL
-
-    try:
-        CDLL(library)
-    except OSError:
-        return False
-    return True
-
-
-def _cuda_devices() -> str | None:
-    """Names of the devices that the driver shows, without torch."""
-    from ctypes import CDLL, byref, c_int, create_string_buffer
-
-    try:
-        driver = CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return None
-    count = c_int(0)
-    if driver.cuInit(0) or driver.cuDeviceGetCount(byref(count)):
-        return None
-    names = []
-    for index in range(count.value):
-        name = create_string_buffer(100)
-        driver.cuDeviceGetName(name, len(name), index)
-        names.append(name.value.decode(errors="replace"))
-    return ", ".join(names) or None
-
-
-def _torch_cuda() -> str | None:
-    """The CUDA version torch was built for, read from its version file without importing it."""
-    try:
-        spec = find_spec("torch")
-    except (ImportError, ValueError):
-        return None
-    if spec is None or spec.origin is None:
-        return None
-    try:
-        text = Path(spec.origin).with_name("version.py").read_text()
-    except OSError:
-        return None
-    for line in text.splitlines():
-        if line.startswith("cuda"):
-            value = line.partition("=")[2].strip().strip("'\"")
-            return None if value == "None" else value
-    return None

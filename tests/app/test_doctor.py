@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from app import probes
 from app.commands import doctor
 
 
@@ -26,8 +27,8 @@ def test_json_has_a_row_for_every_package(darb3d, tmp_path) -> None:
 
 
 def test_what_is_missing_says_what_it_would_give(monkeypatch, capsys) -> None:
-    monkeypatch.setattr(doctor, "find_spec", lambda module: None)
-    monkeypatch.setattr(doctor, "_loads", lambda library: False)
+    monkeypatch.setattr(probes, "find_spec", lambda module: None)
+    monkeypatch.setattr(probes, "loads", lambda library: False)
     monkeypatch.setenv("COLUMNS", "200")
     assert doctor.Command().run() == 0
     text = capsys.readouterr().out
@@ -39,7 +40,7 @@ def test_what_is_missing_says_what_it_would_give(monkeypatch, capsys) -> None:
 def test_the_last_line_says_whether_training_can_start(monkeypatch, capsys) -> None:
     assert doctor.Command().run() == 0
     assert "ready to train on this CPU" in capsys.readouterr().out.splitlines()[-1]
-    monkeypatch.setattr(doctor, "_importable", lambda module: module != "numba")
+    monkeypatch.setattr(probes, "importable", lambda module: module != "numba")
     assert doctor.Command(json=True).run() == 0
     verdict = json.loads(capsys.readouterr().out)[-1]
     assert verdict["found"] is None and verdict["remedy"] == "pip install numba"
@@ -48,9 +49,9 @@ def test_the_last_line_says_whether_training_can_start(monkeypatch, capsys) -> N
 def test_a_cache_that_cannot_be_written_is_said(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "not" / "yet"))
     # an asked permission, not a taken one: root may write everywhere
-    monkeypatch.setattr(doctor.os, "access", lambda path, mode: path != tmp_path)
+    monkeypatch.setattr(probes.os, "access", lambda path, mode: path != tmp_path)
     assert "not writable" in by_name(doctor.examine())["compiled code in"].found
-    monkeypatch.setattr(doctor.os, "access", lambda path, mode: path == tmp_path)
+    monkeypatch.setattr(probes.os, "access", lambda path, mode: path == tmp_path)
     assert "not writable" not in by_name(doctor.examine())["compiled code in"].found
 
 
@@ -81,4 +82,4 @@ def test_the_build_of_torch_is_read_from_its_version_file(tmp_path, monkeypatch,
     monkeypatch.setitem(sys.modules, "torch", None)
     del sys.modules["torch"]
     monkeypatch.syspath_prepend(tmp_path)
-    assert doctor._torch_cuda() == version
+    assert probes.torch_cuda() == version
