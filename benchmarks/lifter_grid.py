@@ -26,6 +26,7 @@ from benchmarks.trainings import curve_of, train
 from lifting.clips import RigClips, load_rigs
 from lifting.evaluation import Lift, evaluate, lifter_as_lift, summary
 from lifting.lifter_files import load_lifter
+from lifting.prediction import FRAME_BY_FRAME, WindowConfig
 from lifting.protocol import held_out_clips, split, still_camera_clips
 
 SIZE = (
@@ -48,7 +49,8 @@ PARTS: dict[str, tuple[str, ...]] = {
     "all": (),
     "adamw": ("--fit.optimiser", "adamw", "--fit.rate", "2e-3"),
     "16-frames": ("--fit.frames", "16"),
-    "single-frame": ("--lifter.window", "0", "--lifter.no-context"),
+    "single-frame": ("--lifter.window", "0", "--lifter.no-context", "--fit.frames", "1"),
+    "no-time-attention": ("--lifter.window", "0", "--lifter.no-context"),
     "no-window-frame": ("--lifter.no-context",),
     "edges-alone": ("--lifter.graph", "edges"),
     "no-edges": ("--lifter.graph", "all"),
@@ -59,6 +61,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "no-bends": ("--fit.bend", "0"),
     "no-short-clips": ("--fit.short", "0"),
     "rigs-alone": ("--fit.generated", "0"),
+    "generated-fifth": ("--fit.generated", "0.2"),
     "generated-alone": ("--fit.generated", "1"),
     "no-velocity": ("--fit.velocity", "0"),
     "no-bones": ("--fit.bones", "0"),
@@ -73,7 +76,8 @@ PARTS: dict[str, tuple[str, ...]] = {
     "sinc-mlp": ("--lifter.backbone.activation", "sinc"),
 }
 """Words after `darb3d fit lifter` for each. poly3 knows no bias of pairs: `no-pairs` is what it is
-held against."""
+held against. `single-frame` is shown one picture at a time, `no-time-attention` still knows what a
+whole clip is like: how much joints move, how far two come apart."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,8 @@ def measured(
     train(cell.words(folder, length), out)
     saved = load_lifter(out)
     figures = {name: saved.about[name] for name in ("steps", "seconds")}
-    figures |= scores(lifter_as_lift(saved.model), rigs)
+    windows = FRAME_BY_FRAME if cell.part == "single-frame" else WindowConfig()
+    figures |= scores(lifter_as_lift(saved.model, windows), rigs)
     return figures | {"curve": curve_of(out.with_suffix(".curve.jsonl"))}
 
 

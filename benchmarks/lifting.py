@@ -5,8 +5,9 @@
 
 FOLDER holds data/keypoints/synthetic/ and real/, which cannot be bundled. One JSON a cell in
 `benchmarks/results/lifting/`; a cell that stands is skipped, so the queue may be stopped anywhere.
-Cells of baselines need no weights. --single names a lifter trained with --lifter.window 0 and
---lifter.no-context. Errors are % of the diagonal of each frame's box, means over rigs.
+Cells of baselines need no weights. --single names a lifter trained with --lifter.window 0,
+--lifter.no-context and --fit.frames 1, which is shown one picture at a time. Errors are % of the
+diagonal of each frame's box, means over rigs.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from lifting.cameras import ViewConfig, random_view
 from lifting.clips import RigClips, load_rigs
 from lifting.evaluation import Lift, Lifted, evaluate, lifter_as_lift, summary
 from lifting.lifter_files import load_lifter
+from lifting.prediction import FRAME_BY_FRAME, WindowConfig
 from lifting.protocol import (
     TestClip,
     bootstrap_over_rigs,
@@ -77,7 +79,8 @@ class Given:
     def lifter(self, single: bool = False) -> Lift:
         path = self.single if single else self.required()
         assert path is not None
-        return lifter_as_lift(load_lifter(path).model)
+        model = load_lifter(path).model
+        return lifter_as_lift(model, FRAME_BY_FRAME if single else WindowConfig())
 
     def unseen(self, elevation: tuple[float, float] = (0.0, 0.0)) -> list[TestClip]:
         clips = still_camera_clips(split(self.rigs(), "unseen"), SEED, 2, elevation)

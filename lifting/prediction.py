@@ -32,6 +32,10 @@ class WindowConfig:
     other windows, and one picture has no say about the noise of its depth."""
 
 
+FRAME_BY_FRAME = WindowConfig(frames=1, stride=1, overlap=0, steady=0)
+"""No picture knows of another."""
+
+
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """In units of the tracks, in the camera's axes; depth around zero."""
