@@ -36,8 +36,10 @@ SIZE = (
 RECIPE = (
     *("--fit.optimiser", "muon", "--fit.rate", "1.5e-3"),
     *("--fit.frames", "8", "--fit.tokens", "4000", "--fit.short", "0.25"),
+    *("--fit.generated", "0.5"),
 )
-"""As the lifters of the package are trained. Both of every cell, unless it says otherwise."""
+"""As the lifters of the package were trained for most of their time. Both of every cell, unless it
+says otherwise."""
 SCORE_EVERY_S = 60.0
 SEED, VIEWS = 2411, 4
 """Of the cameras that a cell is scored by; as many a clip, on the selection rigs."""

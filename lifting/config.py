@@ -84,8 +84,8 @@ class LiftFitConfig:
     short: float = 0.25
     """Share of steps whose clips have fewer frames, down to a single one: so that pictures that are
     no film can be lifted, too."""
-    generated: float = 0.5
-    """Share of clips of generated rigs, where there are others."""
+    generated: float = 0.2
+    """Share of clips of generated rigs, where there are others: those teach less than real ones."""
     rate: float = 1.5e-3
     """Highest rate."""
     optimiser: Literal["adamw", "muon"] = "muon"
