@@ -51,6 +51,8 @@ PARTS: dict[str, tuple[str, ...]] = {
     "all": (),
     "adamw": ("--fit.optimiser", "adamw", "--fit.rate", "2e-3"),
     "16-frames": ("--fit.frames", "16"),
+    "4-frames": ("--fit.frames", "4"),
+    "2-frames": ("--fit.frames", "2"),
     "single-frame": ("--lifter.window", "0", "--lifter.no-context", "--fit.frames", "1"),
     "no-time-attention": ("--lifter.window", "0", "--lifter.no-context"),
     "no-window-frame": ("--lifter.no-context",),
