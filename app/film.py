@@ -21,7 +21,9 @@ def film(path: Path, frames_per_second: float) -> Iterator[Any]:
         with _mp4(path, frames_per_second) as add:
             yield add
     elif path.suffix:
-        raise UserError(f"{path}: expected a name that ends in .mp4, or a folder, found another")
+        raise UserError(
+            f"{path}: expected a name that ends in .mp4, or a folder, found {path.suffix}"
+        )
     else:
         yield _pictures(path)
 
