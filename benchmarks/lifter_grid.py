@@ -63,6 +63,8 @@ PARTS: dict[str, tuple[str, ...]] = {
     "no-fourier": ("--lifter.fourier", "0"),
     "no-augmentation": ("--fit.no-augment",),
     "no-bends": ("--fit.bend", "0"),
+    "one-side": ("--fit.views", "1"),
+    "four-sides": ("--fit.views", "4"),
     "no-short-clips": ("--fit.short", "0"),
     "rigs-alone": ("--fit.generated", "0"),
     "generated-fifth": ("--fit.generated", "0.2"),

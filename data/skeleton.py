@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _GLUED = re.compile(r"([LR])(?=eye|ear|should|elbow|wrist|hand|paw|hip|knee|ankle|foot|leg|arm)")
@@ -91,6 +91,15 @@ class Skeleton:
     def order(self) -> tuple[int, ...]:
         """All joints, each after its parent."""
         return _order(self.parents)
+
+    @cached_property
+    def below(self) -> Bool[np.ndarray, "j j"]:
+        """For each joint, which joints hang from it, itself among them."""
+        found = np.eye(len(self), dtype=bool)
+        for joint in self.order:
+            if (parent := int(self.parents[joint])) >= 0:
+                found[:, joint] |= found[:, parent]
+        return found
 
     @cached_property
     def sides(self) -> Int64[np.ndarray, "j"]:

@@ -99,14 +99,10 @@ def stretched(
     """Bones times factors that left and right share; joints keep the directions of their bones."""
     groups = [_without_side(name) for name in skeleton.names]
     drawn = {group: np.exp(spread * rng.standard_normal()) for group in dict.fromkeys(groups)}
-    found = xyz.copy()
-    for joint in skeleton.order:
-        parent = int(skeleton.parents[joint])
-        if parent >= 0:
-            found[:, joint] = found[:, parent] + drawn[groups[joint]] * (
-                xyz[:, joint] - xyz[:, parent]
-            )
-    return found
+    parents = skeleton.parents
+    factors = np.where(parents < 0, 1.0, [drawn[group] for group in groups])
+    bones = np.where(parents[:, None] < 0, xyz, xyz - xyz[:, parents])
+    return skeleton.below.T.astype(np.float64) @ (factors[:, None] * bones)
 
 
 def contracted(

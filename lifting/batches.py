@@ -10,10 +10,11 @@ import numpy as np
 import torch
 
 from data.motion import Motion
-from lifting.augment import AugmentConfig, augment_rig, spoil
+from lifting.augment import AugmentConfig, Joints, augment_rig, spoil
 from lifting.cameras import ViewConfig, random_view
-from lifting.clips import RigClips, resampled
+from lifting.clips import RigClips, quickly_resampled
 from lifting.config import LiftFitConfig
+from lifting.graphs import Graph, graph_of
 from lifting.inputs import LiftInputs, Prepared, collate, prepare
 from lifting.losses import Truth
 from lifting.motions import random_motion
@@ -51,8 +52,8 @@ def batch_of_step(
 
 
 def examples_of_step(rigs: Sequence[RigClips], config: LiftFitConfig, step: int) -> list[Example]:
-    """The clips of a step, two of each movement: of a rig from disk or of a generated one, each as
-    another animal from another side."""
+    """The clips of a step: parts of movements of rigs from disk or generated ones, each as another
+    animal, seen from a few sides."""
     rng = np.random.default_rng([config.seed, 7, step])
     caps = list(_CAPS)
     cap = int(rng.choice(caps, p=list(_CAPS.values())))
@@ -63,8 +64,13 @@ def examples_of_step(rigs: Sequence[RigClips], config: LiftFitConfig, step: int)
     found: list[Example] = []
     while len(found) < count:
         source = _source(rigs, config, rng)
-        pair = (seen(source, config, rng, cap, frames) for _ in range(2))
-        found += [example for example in pair if example is not None]
+        augment = AugmentConfig(bend=config.bend) if config.augment else _UNCHANGED
+        part = _part(source.xyz, frames, rng)
+        joints = augment_rig(part, source.skeleton, rng, augment, cap)
+        graph = graph_of(joints.edges, joints.xyz.shape[1])
+        up = np.array(source.up)
+        views = (seen(joints, graph, up, augment, rng) for _ in range(config.views))
+        found += [example for example in views if example is not None]
     return found[:count]
 
 
@@ -77,17 +83,17 @@ def _source(rigs: Sequence[RigClips], config: LiftFitConfig, rng: np.random.Gene
 
 
 def seen(
-    source: Motion, config: LiftFitConfig, rng: np.random.Generator, cap: int, frames: int
+    joints: Joints,
+    graph: Graph,
+    up: np.ndarray,
+    augment: AugmentConfig,
+    rng: np.random.Generator,
 ) -> Example | None:
-    """A part of a clip, of `frames` frames, through a camera; None where the picture would be a
-    single point."""
-    xyz = _part(source.xyz, frames, rng)
-    augment = AugmentConfig(bend=config.bend) if config.augment else _UNCHANGED
-    joints = augment_rig(xyz, source.skeleton, rng, augment, cap)
-    view = random_view(joints.xyz, np.array(source.up), rng, ViewConfig())
+    """An animal in motion through a camera; None where the picture would be a single point."""
+    view = random_view(joints.xyz, up, rng, ViewConfig())
     tracks = spoil(view.xy, joints, rng, augment)
     try:
-        prepared = prepare(tracks.xy, tracks.confidence, joints.edges)
+        prepared = prepare(tracks.xy, tracks.confidence, graph)
     except ValueError:
         return None
     extent = np.ptp(view.xyz_cam, axis=1)
@@ -120,7 +126,7 @@ def _part(xyz: np.ndarray, frames: int, rng: np.random.Generator) -> np.ndarray:
     begin = rng.uniform(0.0, max(0.0, len(xyz) - 1 - step * (frames - 1)))
     places = np.clip(begin + step * np.arange(frames), 0, len(xyz) - 1)
     first = max(0, int(places[0]) - _AROUND)
-    part = resampled(xyz[first : int(places[-1]) + _AROUND + 2], places - first)
+    part = quickly_resampled(xyz[first : int(places[-1]) + _AROUND + 2], places - first)
     return part[::-1] if rng.random() < 0.2 else part
 
 

@@ -4,7 +4,7 @@ time."""
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Float64
 from scipy.spatial.transform import Rotation
 
 from data.skeleton import Skeleton
@@ -34,7 +34,7 @@ def bent(
     time = np.linspace(0.0, 1.0, len(xyz))
     found = xyz.copy()
     for joint in chosen.tolist():
-        below = _below(skeleton, joint)
+        below = skeleton.below[joint]
         wave = np.sin(2 * np.pi * (rng.uniform(0.0, _MOST_TURNS) * time + rng.random()))
         angles = angle * (rng.standard_normal() + rng.standard_normal() * wave)
         axis = rng.standard_normal(3)
@@ -51,13 +51,3 @@ def body_rotations(xyz: Float64[np.ndarray, "t j 3"]) -> Rotation:
     u, _, vt = np.linalg.svd(np.einsum("tja,jb->tab", centred, centred[0]))
     u[:, :, 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
     return Rotation.from_matrix(u @ vt)
-
-
-def _below(skeleton: Skeleton, joint: int) -> Bool[np.ndarray, "j"]:
-    """Which joints hang from this one, itself left out."""
-    parents: Int64[np.ndarray, "j"] = skeleton.parents
-    below = np.zeros(len(parents), bool)
-    for other in skeleton.order:
-        parent = int(parents[other])
-        below[other] = parent >= 0 and (parent == joint or below[parent])
-    return below

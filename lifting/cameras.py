@@ -66,11 +66,11 @@ def look_from(
     east = np.array([1.0, 0.0, 0.0]) if abs(up[0]) < 0.9 else np.array([0.0, 0.0, 1.0])
     east = east - up * (up @ east)
     east /= np.linalg.norm(east)
-    north = np.cross(up, east)
+    north = _cross(up, east)
     ground = np.cos(azimuth_rad) * east + np.sin(azimuth_rad) * north
     forward = np.cos(elevation_rad) * ground - np.sin(elevation_rad) * up
-    right = np.cross(ground, up)  # also of a camera that looks straight down
-    down = np.cross(forward, right)
+    right = _cross(ground, up)  # also of a camera that looks straight down
+    down = _cross(forward, right)
     c, s = np.cos(roll_rad), np.sin(roll_rad)
     return np.stack([c * right + s * down, -s * right + c * down, forward])
 
@@ -131,6 +131,12 @@ def framed(
         if (np.abs(view.xy) * _FOCAL <= 0.5).all():
             return view
     return view
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """numpy's takes thirty times as long for two vectors."""
+    (x, y, z), (u, v, w) = a, b
+    return np.array([y * w - z * v, z * u - x * w, x * v - y * u])
 
 
 def _framed_at_random(

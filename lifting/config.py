@@ -81,6 +81,8 @@ class LiftFitConfig:
     """Joints x frames in a step: as many clips as that gives."""
     frames: int = 8
     """Frames of a training clip; fewer of them make more clips, which teach more."""
+    views: int = 2
+    """Clips of each movement, from as many sides: to make one anew takes longer than a picture."""
     short: float = 0.25
     """Share of steps whose clips have fewer frames, down to a single one: so that pictures that are
     no film can be lifted, too."""
@@ -123,7 +125,7 @@ class LiftFitConfig:
             object.__setattr__(self, "minutes", None)
         elif self.minutes is None:
             raise ValueError("expected steps or minutes, found none")
-        for name in ("steps", "minutes", "rate", "clip", "tokens", "frames"):
+        for name in ("steps", "minutes", "rate", "clip", "tokens", "frames", "views"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name}: expected above 0, found {value}")

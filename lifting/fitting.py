@@ -70,7 +70,7 @@ def _optimisers(model: Lifter, config: LiftFitConfig) -> tuple[torch.optim.Optim
     adam = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98))
     if not matrices:
         return (adam,)
-    return adam, Muon(matrices, lr=config.rate, weight_decay=config.weight_decay)
+    return adam, Muon(matrices, config.rate, weight_decay=config.weight_decay, bf16=config.bf16)
 
 
 def fit(

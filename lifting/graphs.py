@@ -3,6 +3,8 @@ joint, and how likely a random walk is to come back."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
@@ -12,6 +14,22 @@ WALKS = 8
 """Lengths of random walks."""
 STRUCTURE = WALKS + 3
 """Numbers in a joint's description."""
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """All of that, worked out once for every camera and every part of a clip."""
+
+    near: Bool[np.ndarray, "j j"]
+    steps: Int64[np.ndarray, "j j"]
+    structure: Float32[np.ndarray, "j s"]
+
+
+def graph_of(edges: Int64[np.ndarray, "e 2"], joints: int) -> Graph:
+    """What the edges of so many joints say."""
+    near = adjacency(edges, joints)
+    steps = hops(near)
+    return Graph(near, steps, structure(near, steps))
 
 
 def adjacency(edges: Int64[np.ndarray, "e 2"], joints: int) -> Bool[np.ndarray, "j j"]:

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int, Int64
 from torch import Tensor
 
-from lifting.graphs import STRUCTURE, adjacency, hops, structure
+from lifting.graphs import STRUCTURE, Graph, graph_of
 
 POINT = 6
 """Numbers of a joint in a frame beside its place's Fourier features: x, y, their change, seen,
@@ -68,13 +68,13 @@ class LiftInputs:
 def prepare(
     xy: Float[np.ndarray, "t j 2"],
     confidence: Float[np.ndarray, "t j"] | None,
-    edges: Int64[np.ndarray, "e 2"],
+    edges: Int64[np.ndarray, "e 2"] | Graph,
     times: Int64[np.ndarray, "t"] | None = None,
 ) -> Prepared:
     """Tracks in the units of the model. ValueError where no frame shows two different points."""
     seen = np.asarray(np.isfinite(xy).all(axis=2))
-    near = adjacency(edges, xy.shape[1])
-    full = fill(xy, seen, near)
+    graph = edges if isinstance(edges, Graph) else graph_of(edges, xy.shape[1])
+    full = fill(xy, seen, graph.near)
     middle = full.mean(axis=1)
     place = full - middle[:, None]
     spread = np.sqrt((place**2).sum(axis=2).mean(axis=1))
@@ -87,7 +87,7 @@ def prepare(
     trust = seen.astype(float) if confidence is None else np.where(seen, confidence, 0.0)
     change = np.gradient(place, axis=0) if len(place) > 1 else np.zeros_like(place)
     point = np.concatenate([place, change, seen[..., None].astype(float), trust[..., None]], axis=2)
-    apart, steps = pair_numbers(place), hops(near)
+    apart = pair_numbers(place)
     frame = np.concatenate(
         [middle, np.log(np.maximum(spread / size, 1e-3))[:, None], seen.mean(axis=1)[:, None]],
         axis=1,
@@ -96,11 +96,11 @@ def prepare(
     return Prepared(
         place.astype(f32),
         point.astype(f32),
-        _joint_numbers(place, seen, near, apart, steps).astype(f32),
+        _joint_numbers(place, seen, apart, graph).astype(f32),
         frame.astype(f32),
         apart.astype(f32),
-        near,
-        steps,
+        graph.near,
+        graph.steps,
         np.arange(len(xy)) if times is None else times,
         middle.astype(f32),
         origin.astype(f32),
@@ -143,17 +143,15 @@ def pair_numbers(place: Float[np.ndarray, "t j 2"]) -> Float[np.ndarray, "j j r"
 
 
 def _joint_numbers(
-    place: np.ndarray, seen: np.ndarray, near: np.ndarray, apart: np.ndarray, steps: np.ndarray
+    place: np.ndarray, seen: np.ndarray, apart: np.ndarray, graph: Graph
 ) -> Float[np.ndarray, "j q"]:
     """Where a joint is on average, how much it moves, how long its edges look, how often it is
     seen, and its place in the skeleton."""
     mean, std = place.mean(axis=0), place.std(axis=0)
-    alone = near & ~np.eye(len(near), dtype=bool)
+    alone = graph.near & ~np.eye(len(apart), dtype=bool)
     weights = alone / np.maximum(alone.sum(axis=1), 1)[:, None]
     edges = np.einsum("jk,jkr->jr", weights, apart)
-    return np.concatenate(
-        [mean, std, edges, seen.mean(axis=0)[:, None], structure(near, steps)], axis=1
-    )
+    return np.concatenate([mean, std, edges, seen.mean(axis=0)[:, None], graph.structure], axis=1)
 
 
 def collate(clips: Sequence[Prepared]) -> LiftInputs:

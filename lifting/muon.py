@@ -22,7 +22,8 @@ both."""
 
 
 class Muon(torch.optim.Optimizer):
-    """For matrices alone; `lr` is that of AdamW."""
+    """For matrices alone; `lr` is that of AdamW. With `bf16` they are made orthogonal in bfloat16,
+    of which singular values are as near to 1."""
 
     def __init__(
         self,
@@ -30,7 +31,9 @@ class Muon(torch.optim.Optimizer):
         lr: float = 1e-3,
         momentum: float = 0.95,
         weight_decay: float = 0.0,
+        bf16: bool = False,
     ) -> None:
+        self.kind = torch.bfloat16 if bf16 else torch.float32
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -52,7 +55,8 @@ class Muon(torch.optim.Optimizer):
             momentum = self.state[value].setdefault("momentum", torch.zeros_like(value))
             momentum.lerp_(value.grad, 1 - group["momentum"])
             sought.append(value.grad.lerp(momentum, group["momentum"]))
-        for value, update in zip(values, orthogonal(torch.stack(sought)), strict=True):
+        stacked = torch.stack(sought).to(self.kind)
+        for value, update in zip(values, orthogonal(stacked).float(), strict=True):
             value.mul_(1 - group["lr"] * group["weight_decay"])
             value.add_(update, alpha=-group["lr"] * _AS_ADAM * max(value.shape) ** 0.5)
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int64
 
+from lifting.graphs import graph_of
 from lifting.inputs import Prepared, collate, prepare
 from lifting.model import Lifter
 
@@ -63,10 +64,11 @@ def predict(
     config: WindowConfig = WindowConfig(),
 ) -> Prediction:
     """Places of all joints in all frames. ValueError where all points lie in one place."""
-    whole = prepare(xy, confidence, edges)
+    graph = graph_of(edges, xy.shape[1])
+    whole = prepare(xy, confidence, graph)
     cuts = cut(len(xy), config)
     windows = [
-        prepare(xy[rows], None if confidence is None else confidence[rows], edges)
+        prepare(xy[rows], None if confidence is None else confidence[rows], graph)
         if differs(xy[rows])
         else None
         for rows in cuts

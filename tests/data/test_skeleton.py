@@ -36,6 +36,12 @@ def test_circles_and_lone_joints_make_a_spanning_forest():
     assert seen == set(range(6))
 
 
+def test_what_hangs_from_a_joint():
+    skeleton = Skeleton.from_parents("abcde", (-1, 0, 1, 0, -1))
+    hanging = ["".join(np.array(list("abcde"))[row]) for row in skeleton.below]
+    assert hanging == ["abcd", "bc", "c", "d", "e"]
+
+
 @pytest.mark.parametrize(
     ("name", "found"),
     [

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 from backbones.config import BackboneConfig
 from backbones.training_state import load_training, save_training
 from data.errors import UserError
-from lifting.batches import batch_of_step
+from lifting.batches import batch_of_step, examples_of_step
 from lifting.clips import RigClips
 from lifting.config import LifterConfig, LiftFitConfig
 from lifting.fitting import FitState, fit, initial_state
@@ -99,6 +100,16 @@ def test_some_steps_have_clips_of_fewer_frames_down_to_a_single_one() -> None:
     assert [inputs.place.shape[1] for inputs in whole] == [4, 4]
 
 
+def test_an_animal_is_seen_from_as_many_sides_as_asked_for() -> None:
+    config = LiftFitConfig(steps=6, tokens=2000, frames=4, short=0.0, generated=0.0)
+    for views in (1, 3):
+        found = examples_of_step(rigs(), replace(config, views=views), 1)
+        graphs = [example.prepared.near.tobytes() for example in found]
+        apart = [a for a, b in pairwise(graphs) if a != b]
+        assert len(found) // views - 2 <= len(apart) <= len(found) // views
+        assert len({example.xy.tobytes() for example in found}) == len(found)
+
+
 def test_clips_from_workers_are_the_same_clips() -> None:
     one, two = (initial_state(new_lifter(SMALL, 0), CONFIG) for _ in range(2))
     fit(one, rigs(), CONFIG, lambda step, values: step < 2)
@@ -107,8 +118,9 @@ def test_clips_from_workers_are_the_same_clips() -> None:
         torch.testing.assert_close(two.model.state_dict()[name], value)
 
 
-def test_orthogonal_brings_singular_values_near_one() -> None:
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_orthogonal_brings_singular_values_near_one(kind) -> None:
     torch.manual_seed(0)
     for shape in ((20, 50), (50, 20), (30, 30)):
-        values = torch.linalg.svdvals(orthogonal(torch.randn(shape)))
+        values = torch.linalg.svdvals(orthogonal(torch.randn(shape).to(kind)).float())
         assert values.median() > 0.6 and values.max() < 1.3
