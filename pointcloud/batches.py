@@ -15,6 +15,8 @@ from data.labelled_clouds import LabelledClouds
 from pointcloud.config import FitConfig
 
 _LEAST_POINTS = 16
+_SHARES = 16
+"""Steps between all points of a cloud and as many as are left at the least."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +45,9 @@ def batch_of_step(data: LabelledClouds, config: FitConfig, step: int) -> Batch:
     if config.rotate:
         clouds = [turned(cloud, generator.uniform(0, 2 * np.pi)) for cloud in clouds]
     if config.drop:
-        # the same share of all: a model fills clouds up to the longest, and works for nothing
-        left = 1.0 - generator.uniform(0.0, config.drop)
+        # the same share of all: a model fills clouds up to the longest, and works for nothing; one
+        # of a few shares: torch compiles products in bfloat16 anew for each number of rows
+        left = 1.0 - config.drop * generator.integers(_SHARES + 1) / _SHARES
         clouds = [thinned(cloud, left, generator) for cloud in clouds]
     stretched = [cloud * factor for cloud, factor in zip(clouds, stretch, strict=True)]
     return Batch(stretched, starts, shifts, data.labels[rows])

@@ -166,3 +166,14 @@ def test_the_rate_rises_in_a_line_and_falls_as_a_cosine() -> None:
     assert rate_factor(1.0) == pytest.approx(0.0)
     with pytest.raises(ValueError, match="steps or minutes"):
         FitConfig()
+
+
+def test_a_batch_has_one_of_few_numbers_of_points() -> None:
+    """Products in bfloat16 are compiled anew for each."""
+    data = made_clouds(("ball", "rod"), 4, 1024)
+    config = FitConfig(steps=1, batch=2, drop=0.5)
+    sizes = set()
+    for step in range(1, 60):
+        (size,) = {len(cloud) for cloud in batch_of_step(data, config, step).clouds}
+        sizes.add(size)
+    assert sizes <= {1024 - 32 * k for k in range(17)} and {512, 1024} <= sizes
