@@ -25,7 +25,8 @@ def normalised(
     Which points stay is drawn from a fixed seed: a cloud always gives the same answer. Too small
     clouds repeat their points.
     """
-    xyz = xyz[rows_kept(len(xyz), points, least)]
+    if not least <= len(xyz) <= points:
+        xyz = xyz[rows_kept(len(xyz), points, least)]
     centre, radius = frame_of(xyz)
     return ((xyz - centre) / radius).astype(np.float32)
 
@@ -41,7 +42,7 @@ def frame_of(xyz: Float[np.ndarray, "n 3"]) -> tuple[Float64[np.ndarray, "3"], f
     """Centre and radius that `normalised` takes out; the radius of a single place is 1."""
     centre = xyz.mean(0, dtype=np.float64)
     centred = xyz - centre
-    return centre, float(np.sqrt((centred * centred).sum(1).max())) or 1.0
+    return centre, float(np.sqrt(np.einsum("ij,ij->i", centred, centred).max())) or 1.0
 
 
 def group(

@@ -29,8 +29,8 @@ from simd.registers import ROOMY
 from simd.threads import guarded
 
 f32 = np.float32
-_ALONE = 4
-"""Rows that one thread has done before another is awake."""
+_FEW = ROWS - 1
+"""Rows at most of which each is done by itself, by one thread: another would not be awake yet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,11 +72,13 @@ class Dense:
     ) -> Float32[np.ndarray, "b e"]:
         """The layer's answer, held above zero with `relu`."""
         made = np.empty((len(x), len(self.bias)), f32)
-        run = _one_thread if len(x) <= _ALONE else _threads
         least = f32(0) if relu else f32(-np.inf)
-        listed = np.arange(self.inputs)
         x = np.ascontiguousarray(x, f32)
-        run(x, self.weights, self.scale, self.bias, least, listed, made)
+        if len(x) <= _FEW:
+            _few_rows(x, self.weights, self.scale, self.bias, least, made)
+        else:
+            listed = np.arange(self.inputs)
+            _many_rows(x, self.weights, self.scale, self.bias, least, listed, made)
         return made[:, : self.outputs]
 
 
@@ -87,9 +89,8 @@ def _columns(x, weights, scale, bias, least, listed, made, pair):
     wide = len(bias)
     flat, out = x.reshape(-1), made.reshape(-1)
     first, last = 2 * pair, min(2 * pair + 2, wide // COUNT)
-    whole = rows if rows >= ROWS else 0
     together = ROOMY and last == first + 2
-    for begin in range(0, whole, ROWS):
+    for begin in range(0, rows, ROWS):
         # the last six may be some of those before: equal numbers change nothing
         p = min(begin, rows - ROWS)
         if together:
@@ -108,24 +109,44 @@ def _columns(x, weights, scale, bias, least, listed, made, pair):
             sums = mix_six(flat, p * depth, depth, weights, block * depth, listed, depth)
             by, shift = load(scale, at), load(bias, at)
             store_six(out, p * wide + at, wide, by, shift, least, sums)
-    for block in range(first, last):
-        by, shift = load(scale, block * COUNT), load(bias, block * COUNT)
-        for p in range(whole, rows):
-            total = spread(f32(0))
-            for j in range(depth):
-                w = load(weights, (block * depth + j) * COUNT)
-                total = total + w * spread_at(flat, p * depth + j)
-            store(out, p * wide + block * COUNT, maximum(total * by + shift, least))
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _one_thread(x, weights, scale, bias, least, listed, made):
-    for pair in range((len(bias) // COUNT + 1) // 2):
-        _columns(x, weights, scale, bias, least, listed, made, pair)
+def _few_rows(x, weights, scale, bias, least, made):
+    """Sixty-four columns at a time: four sums, of which none waits for the one before."""
+    rows, depth = x.shape
+    blocks, step = len(bias) // COUNT, depth * COUNT
+    flat, out = x.reshape(-1), made.reshape(-1)
+    for p in range(rows):
+        at = p * len(bias)
+        for block in range(0, blocks - 3, 4):
+            a = b = c = d = spread(f32(0))
+            for j in range(depth):
+                place, number = block * step + j * COUNT, spread_at(flat, p * depth + j)
+                a = a + load(weights, place) * number
+                b = b + load(weights, place + step) * number
+                c = c + load(weights, place + 2 * step) * number
+                d = d + load(weights, place + 3 * step) * number
+            _store_scaled(out, at, block, scale, bias, least, a)
+            _store_scaled(out, at, block + 1, scale, bias, least, b)
+            _store_scaled(out, at, block + 2, scale, bias, least, c)
+            _store_scaled(out, at, block + 3, scale, bias, least, d)
+        for block in range(blocks // 4 * 4, blocks):
+            total = spread(f32(0))
+            for j in range(depth):
+                w = load(weights, block * step + j * COUNT)
+                total = total + w * spread_at(flat, p * depth + j)
+            _store_scaled(out, at, block, scale, bias, least, total)
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def _store_scaled(out, row, block, scale, bias, least, total):
+    at = block * COUNT
+    store(out, row + at, maximum(total * load(scale, at) + load(bias, at), least))
 
 
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
-def _threads(x, weights, scale, bias, least, listed, made):
+def _many_rows(x, weights, scale, bias, least, listed, made):
     for pair in prange((len(bias) // COUNT + 1) // 2):
         _columns(x, weights, scale, bias, least, listed, made, pair)

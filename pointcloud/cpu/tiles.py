@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32, Int64
+from numba import njit
 
 from pointcloud.cpu.mixing import ROWS
 
@@ -36,20 +37,33 @@ class Tiles:
         points in the same voxel."""
         lengths = np.array([len(cloud) for cloud in clouds])
         points = np.ascontiguousarray(np.concatenate(clouds), np.float32)
-        runs = np.repeat(np.arange(len(clouds)), lengths)
-        if voxels > 1:
-            runs = runs * voxels**3 + voxel_of(points, voxels)
-            order = np.argsort(runs, kind="stable")
-            points, runs = points[order], runs[order]
-        begins = np.flatnonzero(np.diff(runs, prepend=-1))
-        ends = np.append(begins[1:], len(points))
-        pieces = -(-(ends - begins) // TILE)
-        piece = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-        starts = np.repeat(begins, pieces) + piece * TILE
-        sizes = np.minimum(np.repeat(ends, pieces) - starts, TILE)
+        if voxels == 1:
+            starts, sizes, firsts = _cut(lengths)
+            return Tiles(points, starts, sizes, np.zeros_like(starts), firsts)
+        runs = np.repeat(np.arange(len(clouds)), lengths) * voxels**3 + voxel_of(points, voxels)
+        order = np.argsort(runs, kind="stable")
+        points, runs = points[order], runs[order]
+        starts, sizes, _ = _cut(np.diff(np.flatnonzero(np.diff(runs, prepend=-1, append=-1))))
         clouds_of, cells = np.divmod(runs[starts], voxels**3)
         firsts = np.searchsorted(clouds_of, np.arange(len(clouds) + 1))
         return Tiles(points, starts, sizes, cells, firsts)
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def _cut(lengths):
+    """Runs of points, one after the other, cut into tiles: where each begins, its size, and the
+    first tile of each run, with their number."""
+    firsts = np.zeros(len(lengths) + 1, np.int64)
+    for run in range(len(lengths)):
+        firsts[run + 1] = firsts[run] + (lengths[run] + TILE - 1) // TILE
+    starts, sizes = np.empty(firsts[-1], np.int64), np.empty(firsts[-1], np.int64)
+    begin = 0
+    for run in range(len(lengths)):
+        for tile in range(firsts[run], firsts[run + 1]):
+            done = (tile - firsts[run]) * TILE
+            starts[tile], sizes[tile] = begin + done, min(lengths[run] - done, TILE)
+        begin += lengths[run]
+    return starts, sizes, firsts
 
 
 def voxel_of(points: Float32[np.ndarray, "n 3"], voxels: int) -> Int64[np.ndarray, "n"]:

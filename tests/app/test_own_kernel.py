@@ -28,7 +28,7 @@ def test_trains_scores_and_is_read_back_when_its_file_is_gone(darb3d, mini_scene
 
 
 def test_a_parameter_of_a_kernel_makes_a_folder_name(darb3d, mini_scene, tmp_path):
-    flags = ("--kernel", "student-t:nu=10", "--steps", 2, "--no-viewer")
+    flags = ("--kernel", "student-t:nu=10", "--steps", 2, "--no-viewer", "--train-on-all")
     result = darb3d.run("train", mini_scene, *flags, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "runs" / "mini-student-t-nu-10-1" / "splats.ply").exists()

@@ -41,7 +41,8 @@ def test_train_finds_cameras_first_and_eval_knows_them(darb3d, walk, tmp_path):
 
 
 def test_stopped_while_finding_cameras_it_goes_on(darb3d, walk, tmp_path):
-    words = ("train", "walk", "--steps", 5, "--data-factor", 4, "--no-viewer", "--out", "run")
+    words = ("train", "walk", "--steps", 5, "--data-factor", 4, "--no-viewer", "--train-on-all")
+    words += ("--out", "run")
     process = darb3d.start(*words, cwd=tmp_path)
     for line in process.stdout:
         if line.startswith("photos searched"):
@@ -78,7 +79,10 @@ def test_sfm_alone_makes_a_colmap_scene(darb3d, walk, tmp_path):
     assert result.returncode == 0, result.stderr
     assert "wrote scene/sparse/0" in result.stdout
     result = darb3d.run(
-        "train", "scene", "--steps", 2, "--data-factor", 4, "--no-viewer", cwd=tmp_path
+        "train",
+        "scene",
+        *("--steps", 2, "--data-factor", 4, "--no-viewer", "--train-on-all"),
+        cwd=tmp_path,
     )
     assert result.returncode == 0 and "cameras found" not in result.stdout
 

@@ -87,8 +87,8 @@ def test_the_newest_unfinished_run_and_more_steps(darb3d, mini_scene, tmp_path):
 
 def test_what_may_not_change_is_refused(darb3d, mini_scene, write_scene, tmp_path):
     run = tmp_path / "run"
-    first = darb3d.run("train", mini_scene, "--steps", 3, "--no-viewer", "--out", run, cwd=tmp_path)
-    assert first.returncode == 0
+    words = ("--steps", 3, "--no-viewer", "--train-on-all", "--out", run)
+    assert darb3d.run("train", mini_scene, *words, cwd=tmp_path).returncode == 0
     cases = [
         ((mini_scene, "--kernel", "gaussian"), "--kernel: expected raised-cosine"),
         ((mini_scene, "--seed", 4), "--seed: expected 0"),

@@ -32,6 +32,7 @@ def last_step(run: Path) -> int:
 def test_killed_again_and_again(darb3d, mini_scene, tmp_path):
     steps = STEPS_A_KILL * (KILLS + 1)
     words = ("train", mini_scene, "--steps", steps, "--save-every", 0.05, "--no-viewer")
+    words += ("--train-on-all",)  # no score: it would take longer than the training
     straight = darb3d.run(*words, "--out", "straight", cwd=tmp_path, timeout_s=LONGEST_S)
     assert straight.returncode == 0, straight.stderr
     rng = np.random.default_rng(0)
