@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64
 
 from data.neighbours import farthest_points, nearest
+from pointcloud.cpu.unit_sphere import centre_and_radius, moved
 
 GROUP_SCALE = 5.0
 """Groups of 16 of 1,024 points reach about a fifth of the cloud's radius: near 1 after this."""
@@ -28,7 +29,7 @@ def normalised(
     if not least <= len(xyz) <= points:
         xyz = xyz[rows_kept(len(xyz), points, least)]
     centre, radius = frame_of(xyz)
-    return ((xyz - centre) / radius).astype(np.float32)
+    return moved(_numbers(xyz), centre, radius)
 
 
 def rows_kept(count: int, points: int, least: int = 1) -> Int64[np.ndarray, "m"]:
@@ -40,9 +41,13 @@ def rows_kept(count: int, points: int, least: int = 1) -> Int64[np.ndarray, "m"]
 
 def frame_of(xyz: Float[np.ndarray, "n 3"]) -> tuple[Float64[np.ndarray, "3"], float]:
     """Centre and radius that `normalised` takes out; the radius of a single place is 1."""
-    centre = xyz.mean(0, dtype=np.float64)
-    centred = xyz - centre
-    return centre, float(np.sqrt(np.einsum("ij,ij->i", centred, centred).max())) or 1.0
+    centre, radius = centre_and_radius(_numbers(xyz))
+    return centre, radius or 1.0
+
+
+def _numbers(xyz: np.ndarray) -> Float[np.ndarray, "n 3"]:
+    """As the loops are compiled for."""
+    return np.ascontiguousarray(xyz, np.float32 if xyz.dtype == np.float32 else np.float64)
 
 
 def group(

@@ -40,12 +40,17 @@ class GaussianFeatures:
 
     def __call__(self, clouds: list[Float32[np.ndarray, "_ 3"]]) -> Float32[np.ndarray, "b e"]:
         """The features of each cloud: their maximum over its points."""
-        return self.with_counts(clouds)[0]
+        return self._run(clouds)[0]
 
     def with_counts(
         self, clouds: list[Float32[np.ndarray, "_ 3"]]
     ) -> tuple[Float32[np.ndarray, "b e"], float]:
         """Features, and how many Gaussians were mixed for a point, on the mean."""
+        features, counts, sizes = self._run(clouds)
+        return features, float((counts * sizes).sum() / max(sizes.sum(), 1))
+
+    def _run(self, clouds: list[Float32[np.ndarray, "_ 3"]]) -> tuple[np.ndarray, ...]:
+        """Features, how many Gaussians were mixed for the points of each tile, and its size."""
         tiles = Tiles.of(clouds, self.reach.filter.voxels)
         best = np.full((len(clouds), PARTS, padded(len(self.bias))), -np.inf, f32)
         counts = np.zeros(len(tiles.begins), np.int64)
@@ -67,8 +72,7 @@ class GaussianFeatures:
             best,
             counts,
         )
-        active = float((counts * tiles.sizes).sum() / max(tiles.sizes.sum(), 1))
-        return best.max(1)[:, : len(self.bias)] + self.bias, active
+        return best.max(1)[:, : len(self.bias)] + self.bias, counts, tiles.sizes
 
 
 def gaussian_features(
