@@ -81,8 +81,9 @@ class LiftFitConfig:
     """Joints x frames in a step: as many clips as that gives."""
     frames: int = 8
     """Frames of a training clip; fewer of them make more clips, which teach more."""
-    views: int = 2
-    """Clips of each movement, from as many sides: to make one anew takes longer than a picture."""
+    views: int = 1
+    """Sides from which each animal is seen in a step: a picture more takes less time than a movement
+    more, and teaches less."""
     short: float = 0.25
     """Share of steps whose clips have fewer frames, down to a single one: so that pictures that are
     no film can be lifted, too."""
