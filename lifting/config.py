@@ -82,8 +82,8 @@ class LiftFitConfig:
     frames: int = 8
     """Frames of a training clip; fewer of them make more clips, which teach more."""
     views: int = 1
-    """Sides from which each animal is seen in a step: a picture more takes less time than a movement
-    more, and teaches less."""
+    """Sides from which each animal is seen in a step: a picture more takes less time than a
+    movement more, and teaches less."""
     short: float = 0.25
     """Share of steps whose clips have fewer frames, down to a single one: so that pictures that are
     no film can be lifted, too."""
