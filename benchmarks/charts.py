@@ -1,5 +1,5 @@
-"""Curves on a dark page: panels of lines that carry their names at their ends, so that no legend
-has to be looked up."""
+"""Figures on a dark page: panels of lines that carry their names at their ends, and rows of dots;
+no legend has to be looked up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.contact_sheet import FAINT, INK, PAPER
 _LARGER = 3
 """Everything is drawn as many times as large and scaled down, which smooths it."""
 _WIDTH, _HEIGHT, _GAP, _LEFT, _HEAD, _FOOT, _NAMES = 300, 220, 20, 34, 30, 44, 118
-_LINE_HEIGHT = 15
+_LINE_HEIGHT, _ROW_NAMES = 15, 150
 _GRID = (48, 54, 61)
 # Okabe and Ito's colours, which people tell apart whatever they see of red and green
 _COLOURS = (
@@ -129,3 +129,42 @@ def _dot(draw: ImageDraw.ImageDraw, x: float, y: float, colour: tuple[int, int, 
     reach = 3
     box = [(x - reach) * _LARGER, (y - reach) * _LARGER, (x + reach) * _LARGER]
     draw.ellipse((*box, (y + reach) * _LARGER), colour)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A thing and its values, one of each series; None where it was not measured."""
+
+    name: str
+    values: tuple[float | None, ...]
+
+
+def dot_rows(
+    title: str, series: Sequence[str], rows: Sequence[Row], low: float, high: float, step: float
+) -> Image.Image:
+    """A row for each thing with a dot for each of its values, from `low` to `high`, and a thin line
+    from the least to the largest; the names of the series stand above in their colours."""
+    left, wide, tall = _GAP + _ROW_NAMES, 2 * _WIDTH, 2 * _LINE_HEIGHT - 9
+    size = (left + wide + 2 * _GAP, _HEAD + 24 + tall * len(rows) + _FOOT)
+    canvas = Image.new("RGB", (size[0] * _LARGER, size[1] * _LARGER), PAPER)
+    draw = ImageDraw.Draw(canvas)
+    _text(draw, (_GAP, 12), title, 15, INK, "la")
+    top, bottom = _HEAD + 24, _HEAD + 24 + tall * len(rows)
+
+    def across(value: float) -> float:
+        return left + wide * (value - low) / (high - low)
+
+    for k, name in enumerate(series):
+        _text(draw, (left + k * wide / len(series), _HEAD + 6), name, 12, _COLOURS[k], "la")
+    for level in np.arange(low, high + step / 2, step).tolist():
+        _stroke(draw, [(across(level), top), (across(level), bottom)], _GRID, 1)
+        _text(draw, (across(level), bottom + 5), f"{level:g}", 11, FAINT, "ma")
+    for k, row in enumerate(rows):
+        y = top + tall * (k + 0.5)
+        _text(draw, (left - 8, y), row.name, 12, INK, "rm")
+        known = [min(max(v, low), high) for v in row.values if v is not None]
+        _stroke(draw, [(across(min(known)), y), (across(max(known)), y)], FAINT, 1)
+        for value, colour in zip(row.values, _COLOURS, strict=False):
+            if value is not None:
+                _dot(draw, across(min(max(value, low), high)), y, colour)
+    return canvas.resize(size, Image.Resampling.LANCZOS)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.charts import _COLOURS, Line, Panel, _apart, chart
+from benchmarks.charts import _COLOURS, _HEAD, Line, Panel, Row, _apart, chart, dot_rows
 from benchmarks.cloud_changes import changes as all_changes
 from benchmarks.cloud_pictures import CHANGES, changes, gaussians
+from benchmarks.lifter_grid import PARTS
+from benchmarks.lifter_pictures import animals, parts
 from benchmarks.machine import RESULTS
 
 
@@ -23,6 +25,24 @@ def test_a_level_line_is_drawn_at_its_height() -> None:
     rows, _ = np.nonzero(np.abs(picture - _COLOURS[0]).sum(2) < 20)
     tall = rows.max() - rows.min()
     assert heights[25.0] - heights[75.0] == pytest.approx(tall / 2, abs=4)
+
+
+def test_a_dot_stands_at_its_value() -> None:
+    picture = dot_rows("t", ["a", "b"], [Row("x", (0.0, 5.0)), Row("y", (None, 20.0))], 0, 10, 5)
+    found = np.asarray(picture).astype(int)
+    places = []
+    for colour in _COLOURS[:2]:
+        rows, columns = np.nonzero(np.abs(found - colour).sum(2) < 20)
+        below = rows > _HEAD + 24  # the names above have the colours, too
+        places.append(columns[below])
+    zero, half, end = places[0].mean(), places[1].min() + 2, places[1].max() - 2
+    assert half - zero == pytest.approx((end - zero) / 2, abs=3)
+
+
+def test_every_animal_and_part_has_a_row() -> None:
+    assert len(animals(RESULTS)) == 17
+    assert all(None not in row.values for row in animals(RESULTS))
+    assert {row.name.replace(" ", "-") for row in parts(RESULTS / "lifter_grid")} <= set(PARTS)
 
 
 def test_names_keep_their_order_and_their_distance() -> None:
