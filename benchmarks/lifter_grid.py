@@ -63,7 +63,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "no-fourier": ("--lifter.fourier", "0"),
     "no-augmentation": ("--fit.no-augment",),
     "no-bends": ("--fit.bend", "0"),
-    "one-side": ("--fit.views", "1"),
+    "two-sides": ("--fit.views", "2"),
     "four-sides": ("--fit.views", "4"),
     "no-short-clips": ("--fit.short", "0"),
     "rigs-alone": ("--fit.generated", "0"),
