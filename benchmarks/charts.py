@@ -3,8 +3,10 @@ no legend has to be looked up."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -20,6 +22,17 @@ _GRID = (48, 54, 61)
 _COLOURS = (
     (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167),
 )  # fmt: skip
+
+
+def folder_asked_for(doc: str | None) -> Path:
+    """The folder that pictures go to, `-o` of a command that `doc` describes; made if need be."""
+    wanted = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    wanted.add_argument("-o", "--out", type=Path, required=True, help="folder of the pictures")
+    folder: Path = wanted.parse_args().out
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @dataclass(frozen=True)
@@ -72,7 +85,7 @@ def _lines(
     draw: ImageDraw.ImageDraw, left: int, top: int, panel: Panel, low: float, high: float
 ) -> None:
     ends, across = [], _places(left, panel)
-    for line, colour in zip(panel.lines, _COLOURS, strict=False):
+    for line, colour in zip(panel.lines, _COLOURS[: len(panel.lines)], strict=True):
         points = [
             (x, top + _HEIGHT * (1 - (height - low) / (high - low)))
             for x, height in zip(across, line.heights, strict=True)
@@ -162,9 +175,9 @@ def dot_rows(
     for k, row in enumerate(rows):
         y = top + tall * (k + 0.5)
         _text(draw, (left - 8, y), row.name, 12, INK, "rm")
-        known = [min(max(v, low), high) for v in row.values if v is not None]
+        known = [value for value in row.values if value is not None]
         _stroke(draw, [(across(min(known)), y), (across(max(known)), y)], FAINT, 1)
-        for value, colour in zip(row.values, _COLOURS, strict=False):
+        for value, colour in zip(row.values, _COLOURS[: len(series)], strict=True):
             if value is not None:
-                _dot(draw, across(min(max(value, low), high)), y, colour)
+                _dot(draw, across(value), y, colour)
     return canvas.resize(size, Image.Resampling.LANCZOS)

@@ -9,12 +9,11 @@ writes `changes.png`, right answers on clouds as they may come (`benchmarks.clou
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.charts import Line, Panel, chart
+from benchmarks.charts import Line, Panel, chart, folder_asked_for
 from benchmarks.machine import RESULTS
 
 MODELS = ("3dgpe", "3dgpe-16", "pointnet", "transformer", "mamba3d", "mamba3d-3dgpe")
@@ -90,15 +89,10 @@ def _curve(path: Path) -> tuple[float, ...]:
 
 
 def main() -> None:
-    wanted = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    wanted.add_argument("-o", "--out", type=Path, required=True, help="folder of the pictures")
-    given = wanted.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
-    chart(changes(RESULTS / "cloud_accuracy"), 20, 100, 20, 2).save(given.out / "changes.png")
+    folder = folder_asked_for(__doc__)
+    chart(changes(RESULTS / "cloud_accuracy"), 20, 100, 20, 2).save(folder / "changes.png")
     rules = gaussians(RESULTS / "cloud_grid" / "gaussians-modelnet40")
-    chart(rules, 20, 100, 20, 2).save(given.out / "gaussians.png")
+    chart(rules, 20, 100, 20, 2).save(folder / "gaussians.png")
 
 
 if __name__ == "__main__":

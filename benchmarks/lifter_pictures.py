@@ -8,14 +8,13 @@ part of a small lifter is worth (`benchmarks.lifter_grid`).
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.charts import Row, dot_rows
+from benchmarks.charts import Row, dot_rows, folder_asked_for
 from benchmarks.machine import RESULTS
 
 SERIES = {
@@ -52,20 +51,15 @@ def parts(folder: Path) -> list[Row]:
 
 
 def main() -> None:
-    wanted = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    wanted.add_argument("-o", "--out", type=Path, required=True, help="folder of the pictures")
-    given = wanted.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
+    folder = folder_asked_for(__doc__)
     title = "Animals that no lifter has seen: error in % of the animal's box"
     rows = animals(RESULTS)
     picture = dot_rows(title, list(SERIES), rows, 0, 15, 5)
-    picture.save(given.out / "animals.png")
+    picture.save(folder / "animals.png")
     title = "A small lifter, changed: points of error above that of all parts together"
     rows = parts(RESULTS / "lifter_grid")
     picture = dot_rows(title, ["left of 0 is better; within 0.2 may be chance"], rows, -1, 1.5, 0.5)
-    picture.save(given.out / "parts.png")
+    picture.save(folder / "parts.png")
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ def framed(
 
 
 def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """numpy's takes thirty times as long for two vectors."""
+    """Of two vectors alone; numpy's is made for many, and takes its time to find out."""
     (x, y, z), (u, v, w) = a, b
     return np.array([y * w - z * v, z * u - x * w, x * v - y * u])
 

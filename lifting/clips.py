@@ -114,7 +114,7 @@ def resampled(
 def quickly_resampled(
     xyz: Float[np.ndarray, "t j 3"], places: Float64[np.ndarray, "s"]
 ) -> Float64[np.ndarray, "s j 3"]:
-    """The same in a quarter of the time, by B-splines that stand still where the clip ends."""
+    """The same in less time, by B-splines that stand still where the clip ends."""
     from scipy.ndimage import spline_filter1d
 
     frames = len(xyz)

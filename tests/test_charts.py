@@ -28,7 +28,7 @@ def test_a_level_line_is_drawn_at_its_height() -> None:
 
 
 def test_a_dot_stands_at_its_value() -> None:
-    picture = dot_rows("t", ["a", "b"], [Row("x", (0.0, 5.0)), Row("y", (None, 20.0))], 0, 10, 5)
+    picture = dot_rows("t", ["a", "b"], [Row("x", (0.0, 5.0)), Row("y", (None, 10.0))], 0, 10, 5)
     found = np.asarray(picture).astype(int)
     places = []
     for colour in _COLOURS[:2]:

@@ -123,6 +123,8 @@ def test_a_file_of_another_program_is_drawn_and_scored(darb3d, run, tmp_path, ba
         (("mesh", "PLY", "-o", "a.ply"), "add --scene SCENE"),
         (("export", "PLY", "-o", "cameras.json"), "expected a run folder"),
         (("eval", "RUN", "--sheet", "a.pdf"), "--sheet a.pdf: expected"),
+        # before anything is loaded: no scene is known here
+        (("eval", "PLY", "--sheet", "a.pdf"), "--sheet a.pdf: expected"),
     ],
 )
 def test_what_cannot_be_is_one_line(darb3d, run, tmp_path, words, says):

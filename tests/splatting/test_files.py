@@ -3,6 +3,8 @@ file."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -157,3 +159,16 @@ def test_metrics_of_equal_and_of_shifted_pictures() -> None:
     assert lpips is None or lpips == pytest.approx(0.0, abs=1e-6)
     # clamped first: what exceeds the range costs nothing
     assert metrics.psnr(np.where(photo > 0.5, 9.0, photo), np.where(photo > 0.5, 1.0, photo)) == 100
+
+
+def test_lpips_loads_no_compiler() -> None:
+    """Importing torch's takes longer than scoring the photos of a small scene."""
+    code = (
+        "import sys, numpy as np\n"
+        "from splatting import metrics\n"
+        "found = metrics.lpips(*np.zeros((2, 64, 64, 3), np.float32))\n"
+        "print(found, 'torch._dynamo' in sys.modules)"
+    )
+    words = [sys.executable, "-c", code]
+    found = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True)
+    assert found.stdout.split() in (["0.0", "False"], ["None", "False"]), found.stderr
