@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import html
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,18 @@ _LEGEND = (
     "<div style='opacity:0.55; padding-top:0.1em'>{note}</div></div>"
 )
 _LINE = "<div style='padding:0 0.85em 0.4em; font-size:0.82em; opacity:0.8'>{text}</div>"
+
+
+def plain_number(value: float) -> str:
+    """Three digits that count, and all before the point; NaN as it is.
+
+    >>> [plain_number(x) for x in (77791.4, 322.0, 1.5, 0.0241, 0.0)]
+    ['77,791', '322', '1.50', '0.0241', '0']
+    """
+    size = abs(value)
+    if value == 0 or not 1e-3 <= size < 1e15:
+        return f"{value:.3g}"
+    return f"{value:,.{max(0, 2 - math.floor(math.log10(size)))}f}"
 
 
 def legend_html(

@@ -9,6 +9,7 @@ import numpy as np
 
 from app.viewer import address
 from app.viewer.cameras import Pose
+from app.viewer.captions import plain_number
 from app.viewer.class_panel import ClassPanel
 from app.viewer.cloud_panel import CloudPanel
 from app.viewer.cloud_view import RADIUS, CloudView
@@ -62,7 +63,7 @@ class CloudPage(ServedPage):
         view = self.view
         cells = {
             "points": f"{len(view.cloud):,}",
-            "size": f"{2 * RADIUS / view.scale:.4g}",
+            "size": plain_number(2 * RADIUS / view.scale),
             "a square": f"{view.grid_step:g}",
         }
         shown = min(view.limit, len(view.cloud))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from app.viewer.captions import plain_number
 from app.viewer.colour_maps import css, scaled
 from app.viewer.limb_colours import WORST_PX
 from app.viewer.playback import Playback
@@ -117,11 +118,11 @@ class ErrorPanel:
             f"<div><span>{html.escape(motion.skeleton.names[j])}</span>"
             f"<i style='width:{100 * by_joint[j] / most:.0f}%;"
             f"background:{css(scaled(by_joint[j], 0, WORST_PX, 'turbo'))}'></i>"
-            f"<b>{by_joint[j]:.1f} px</b></div>"
+            f"<b>{plain_number(float(by_joint[j]))} px</b></div>"
             for j in order[:_WORST]
         )
         known = error[np.isfinite(error)]
-        middle = f"{np.median(known):.1f}" if len(known) else "?"
+        middle = plain_number(float(np.median(known))) if len(known) else "?"
         return (
             f"{_STYLE}<div class='d3e' style='display:block'>"
             f"<p>median {middle} px; largest means:</p>{rows}</div>"

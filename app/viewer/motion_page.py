@@ -9,6 +9,7 @@ import numpy as np
 
 from app.viewer import address
 from app.viewer.cameras import Pose
+from app.viewer.captions import plain_number
 from app.viewer.error_panel import ErrorPanel
 from app.viewer.input_panel import InputPanel
 from app.viewer.interfaces import Lifter
@@ -115,13 +116,13 @@ class MotionPage(ServedPage):
             "length": f"{motion.seconds:.1f} s"
             if motion.seconds < 60
             else format_duration(motion.seconds),
-            "size": f"{motion.diagonal:.3g} {units}",
+            "size": f"{plain_number(motion.diagonal)} {units}",
             "a square": f"{self.view.grid_step:g} {units}",
         }
         if motion.observed is not None:
             cells["hidden"] = f"{100 * np.mean(~motion.observed):.1f} %"
         if motion.reprojection_px is not None:
-            cells["off by"] = f"{np.nanmedian(motion.reprojection_px):.1f} px"
+            cells["off by"] = f"{plain_number(float(np.nanmedian(motion.reprojection_px)))} px"
         self.panel.say(motion.name)
         self.panel.show(cells)
 
