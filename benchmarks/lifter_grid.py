@@ -7,8 +7,9 @@ of as many steps, a resumable queue.
 RIGS is the folder of rigs that docs/lifting.md divides; errors are of its selection rigs, which
 nothing trains on, and of held-out movements of the rigs that are trained on, in % of the animal's
 box. One JSON a cell in `benchmarks/results/lifter_grid/`; a cell that stands is skipped, one that
-was stopped goes on: unfinished states and trained lifters lie in --work. One thread a training, so
-that two queues with different --only can run side by side.
+was stopped goes on: unfinished states and trained lifters lie in --work, where one whose JSON was
+deleted is scored again, not trained. One thread a training, so that two queues with different
+--only can run side by side.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from lifting.clips import RigClips, load_rigs
 from lifting.evaluation import Lift, evaluate, lifter_as_lift, summary
 from lifting.lifter_files import load_lifter
 from lifting.prediction import FRAME_BY_FRAME, WindowConfig
-from lifting.protocol import held_out_clips, split, still_camera_clips
+from lifting.protocol import held_out_clips, split, still_camera_clips, without_edges
 
 SIZE = (
     *("--lifter.backbone.width", "96", "--lifter.backbone.depth", "4"),
@@ -36,7 +37,7 @@ SIZE = (
 RECIPE = (
     *("--fit.optimiser", "muon", "--fit.rate", "1.5e-3"),
     *("--fit.frames", "8", "--fit.tokens", "4000", "--fit.short", "0.25"),
-    *("--fit.generated", "0.5"),
+    *("--fit.generated", "0.5", "--fit.inferred", "0"),
 )
 """As the lifters of the package were trained for most of their time. Both of every cell, unless it
 says otherwise."""
@@ -45,7 +46,10 @@ SEED, VIEWS = 2411, 4
 """Of the cameras that a cell is scored by; as many a clip, on the selection rigs."""
 JITTER, HIDDEN = 0.02, 0.3
 """Of the animal's size in the picture; of all points."""
-OTHERS = (("jittered", "sa_mpve"), ("hidden", "fa_mpjpe"), ("seen", "fa_mpjpe"))
+OTHERS = (
+    *(("jittered", "sa_mpve"), ("hidden", "fa_mpjpe")),
+    *(("no edges", "fa_mpjpe"), ("seen", "fa_mpjpe")),
+)
 """Figures beside those of the selection rigs as they are, in the order of columns."""
 PARTS: dict[str, tuple[str, ...]] = {
     "all": (),
@@ -63,6 +67,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "no-fourier": ("--lifter.fourier", "0"),
     "no-augmentation": ("--fit.no-augment",),
     "no-bends": ("--fit.bend", "0"),
+    "edges-inferred": ("--fit.inferred", "0.4"),
     "two-sides": ("--fit.views", "2"),
     "four-sides": ("--fit.views", "4"),
     "no-short-clips": ("--fit.short", "0"),
@@ -123,14 +128,15 @@ def measured(
 
 
 def scores(lift: Lift, rigs: Sequence[RigClips]) -> dict[str, Any]:
-    """Errors on the selection rigs: as their tracks are, jittered, and with points hidden; and on
-    held-out movements of the rigs that are trained on."""
+    """Errors on the selection rigs: as their tracks are, jittered, with points hidden, and without
+    the rigs' edges; and on held-out movements of the rigs that are trained on."""
     seen, selection = split(rigs, "train"), split(rigs, "selection")
     held = {name: clips for name, (_, clips) in held_out_clips(seen).items()}
     figures: dict[str, Any] = summary(evaluate(lift, still_camera_clips(selection, SEED, VIEWS)))
     once = still_camera_clips(selection, SEED, 1)
     figures["jittered"] = summary(evaluate(lift, once, jitter=JITTER))
     figures["hidden"] = summary(evaluate(lift, once, hidden=HIDDEN))
+    figures["no edges"] = summary(evaluate(lift, without_edges(once, selection)))
     figures["seen"] = summary(evaluate(lift, still_camera_clips(seen, SEED, 1, clips=held)))
     return figures
 

@@ -41,6 +41,7 @@ from lifting.protocol import (
     held_out_clips,
     split,
     still_camera_clips,
+    without_edges,
 )
 
 SEED = 2412
@@ -66,11 +67,11 @@ class Given:
     def real(self) -> Path:
         return self.shared / "data/keypoints/real"
 
-    def rat(self) -> list[TestClip]:
-        return rat_clips(self.real, SEED)[:: self.step]
+    def rat(self, inferred: bool = False) -> list[TestClip]:
+        return rat_clips(self.real, SEED, inferred=inferred)[:: self.step]
 
-    def mouse(self) -> list[TestClip]:
-        return mouse_clips(self.real, SEED)[:: self.step]
+    def mouse(self, inferred: bool = False) -> list[TestClip]:
+        return mouse_clips(self.real, SEED, inferred)[:: self.step]
 
     def required(self) -> Path:
         assert self.weights is not None
@@ -186,6 +187,11 @@ def cells(given: Given) -> dict[str, Callable[[], dict[str, Any]]]:
         found["seen-lifter"] = lambda: seen(given, given.lifter())
         found["rat-lifter"] = lambda: scored(given.lifter(), given.rat())
         found["mouse-lifter"] = lambda: scored(given.lifter(), given.mouse())
+        found["unseen-inferred"] = lambda: scored(
+            given.lifter(), without_edges(given.unseen(), given.rigs())
+        )
+        found["rat-inferred"] = lambda: scored(given.lifter(), given.rat(inferred=True))
+        found["mouse-inferred"] = lambda: scored(given.lifter(), given.mouse(inferred=True))
         found["rat-adapted"] = lambda: adapted_to_the_rat(
             given.real, given.required(), SEED, scored
         )

@@ -28,28 +28,38 @@ _ELEVATION_RAD = (0.0, 0.52)
 _Z_UP = (0.0, 0.0, 1.0)
 _FEWEST = 12
 """Joints of a frame of the mouse: people could not label all of them everywhere."""
+_HEAD = ((0, 1), (1, 2), (0, 2), (0, 3), (1, 3), (2, 3))
+_SPINE = ((3, 4), (4, 5), (5, 6), (6, 7))
+_FRONT = ((8, 9), (9, 10), (10, 11), (11, 3), (12, 13), (13, 14), (14, 15), (15, 3))
+_HIND = ((16, 17), (17, 18), (18, 4), (19, 20), (20, 21), (21, 4))
+MOUSE_EDGES = np.array([*_HEAD, *_SPINE, *_FRONT, *_HIND])
+"""Between the points of the file, which does not hold them: the skeleton mouse22 of DANNCE, which
+labelled it (ears, snout, spine, tail; paw, wrist, elbow, shoulder; paw, ankle, knee)."""
 Score = Callable[[Lift, list[TestClip]], dict[str, Any]]
 
 
-def rat_clips(folder: Path, seed: int, after: int = 0) -> list[TestClip]:
+def rat_clips(folder: Path, seed: int, after: int = 0, inferred: bool = False) -> list[TestClip]:
     """A rat of 23 points in windows of 48 frames, from frame `after` on; its file does not say that
-    z is up."""
+    z is up. Where `inferred`, edges are found from tracks and names, not those of the file."""
     (rig,) = load_rigs(folder / RAT)
     clips = tuple(replace(clip, xyz=clip.xyz[after:], up=_Z_UP) for clip in rig.clips)
-    return still_camera_clips([RigClips("rat", rig.skeleton, clips)], seed, 1, _ELEVATION_RAD)
+    found = still_camera_clips([RigClips("rat", rig.skeleton, clips)], seed, 1, _ELEVATION_RAD)
+    if not inferred:
+        return found
+    return [replace(c, edges=infer_edges(c.view.xy, rig.skeleton.names)) for c in found]
 
 
-def mouse_clips(folder: Path, seed: int) -> list[TestClip]:
+def mouse_clips(folder: Path, seed: int, inferred: bool = False) -> list[TestClip]:
     """A mouse of 22 points through the six cameras that filmed it, without their distortion. Its
-    frames lie seconds apart, so each is a clip of its own; edges are found from all frames of a
-    camera, as for tracks that come without."""
+    frames lie seconds apart, so each is a clip of its own; where `inferred`, edges are found from
+    all frames of a camera, as for tracks that come without."""
     arrays = read_arrays(folder / MOUSE)
     world, rng = arrays["positions"], np.random.default_rng(seed)
     found = []
     for camera, (turn, place) in enumerate(zip(arrays["R"], arrays["t"], strict=True)):
         xyz_cam = world @ turn.T + place
         xy = xyz_cam[..., :2] / xyz_cam[..., 2:]
-        edges = infer_edges(xy)
+        edges = infer_edges(xy) if inferred else MOUSE_EDGES
         for frame in range(len(world)):
             kept = np.flatnonzero(np.isfinite(world[frame]).all(axis=1))
             if len(kept) < _FEWEST:

@@ -12,11 +12,14 @@ from pathlib import Path
 
 
 def train(words: Sequence[str], out: Path) -> None:
-    """`darb3d fit WORDS -o OUT`, with --resume where its state lies beside OUT.
+    """`darb3d fit WORDS -o OUT`, with --resume where its state lies beside OUT. Nothing where OUT
+    is there, which is written at the end: a result that was deleted is measured again, not trained.
 
     SIGTERM reaches the training, which saves its state; SystemExit with its code where it does not
     come to its end. Threads sleep between loops unless OMP_WAIT_POLICY says otherwise.
     """
+    if out.exists():
+        return
     command = [sys.executable, "-m", "app", "fit", *words, "-o", str(out)]
     if out.with_suffix(".state.safetensors").exists():
         command.append("--resume")

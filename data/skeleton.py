@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Int64
@@ -125,6 +125,38 @@ def side(name: str) -> int:
     left = any(word == "l" or word.startswith("left") for word in words)
     right = any(word == "r" or word.startswith("right") for word in words)
     return int(right) - int(left)
+
+
+@lru_cache(maxsize=10_000)
+def without_side(name: str) -> str:
+    """What the names of both sides of a pair have in common, where the name says its side.
+
+    >>> without_side("left_paw") == without_side("right_paw") != without_side("tail")
+    True
+    """
+    if not side(name):
+        return name
+    text = name.lower()
+    for word in ("left", "right"):
+        text = text.replace(word, "*")
+    return "".join("*" if c in "lr" else c for c in text)
+
+
+def mirrored(names: Sequence[str]) -> Int64[np.ndarray, "j"]:
+    """Of each joint the one on the other side, itself where names tell of none.
+
+    >>> mirrored(("nose", "left_paw", "right_paw", "left_ear")).tolist()
+    [0, 2, 1, 3]
+    """
+    found = np.arange(len(names))
+    places: dict[tuple[str, int], list[int]] = {}
+    for joint, name in enumerate(names):
+        places.setdefault((without_side(name), side(name)), []).append(joint)
+    for (group, of_side), joints in places.items():
+        across = places.get((group, -of_side), [])
+        if of_side and len(joints) == len(across) == 1:
+            found[joints[0]] = across[0]
+    return found
 
 
 def _walk(near: list[list[int]], root: int) -> dict[int, int]:

@@ -8,12 +8,11 @@ to find every joint, also those that it was not shown.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from data.skeleton import Skeleton, side
+from data.skeleton import Skeleton, without_side
 from lifting.bending import bent
 
 
@@ -35,6 +34,9 @@ class AugmentConfig:
     """Share of clips in which some joints move to the middle of a bone."""
     edges: float = 0.15
     """Share of clips whose edges are partly others than the bones."""
+    inferred: float = 0.4
+    """Share of clips whose edges are found from their tracks, as those of a file without any: a
+    lifter that is always told the bones knows an animal by them, and is lost where they differ."""
     clean: float = 0.6
     """Share of clips whose tracks are left as they are."""
     hidden: float = 0.45
@@ -97,7 +99,7 @@ def stretched(
     spread: float,
 ) -> Float64[np.ndarray, "t j 3"]:
     """Bones times factors that left and right share; joints keep the directions of their bones."""
-    groups = [_without_side(name) for name in skeleton.names]
+    groups = [without_side(name) for name in skeleton.names]
     drawn = {group: np.exp(spread * rng.standard_normal()) for group in dict.fromkeys(groups)}
     parents = skeleton.parents
     factors = np.where(parents < 0, 1.0, [drawn[group] for group in groups])
@@ -256,14 +258,3 @@ def _other_edges(edges: np.ndarray, count: int, rng: np.random.Generator) -> np.
     extra = rng.integers(0, count, (int(rng.integers(0, 4)), 2))
     extra = extra[extra[:, 0] != extra[:, 1]]
     return np.concatenate([kept, extra]).astype(np.int64)
-
-
-@lru_cache(maxsize=10_000)
-def _without_side(name: str) -> str:
-    """A name that both sides of a pair have in common, where the name says its side."""
-    if not side(name):
-        return name
-    text = name.lower()
-    for word in ("left", "right"):
-        text = text.replace(word, "*")
-    return "".join("*" if c in "lr" else c for c in text)

@@ -19,6 +19,7 @@ from lifting.inputs import LiftInputs, Prepared, collate, prepare
 from lifting.losses import Truth
 from lifting.motions import random_motion
 from lifting.random_rigs import random_rig
+from lifting.rigidity import infer_edges
 
 _CAPS = {13: 0.15, 18: 0.2, 26: 0.2, 36: 0.2, 56: 0.25}
 """Most joints of a batch and how often; few joints make many clips, but rigs of many are to be seen
@@ -30,7 +31,7 @@ _SPAN = 64.0
 nearly the same say little."""
 _AROUND = 8
 """Frames beyond a part that its interpolation looks at: others weigh less than 1e-4."""
-_UNCHANGED = AugmentConfig(stretch=0, bend=0, drop=0, merge=0, edges=0, clean=1)
+_UNCHANGED = AugmentConfig(stretch=0, bend=0, drop=0, merge=0, edges=0, inferred=0, clean=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,9 @@ def examples_of_step(rigs: Sequence[RigClips], config: LiftFitConfig, step: int)
     found: list[Example] = []
     while len(found) < count:
         source = _source(rigs, config, rng)
-        augment = AugmentConfig(bend=config.bend) if config.augment else _UNCHANGED
+        augment = _UNCHANGED
+        if config.augment:
+            augment = AugmentConfig(bend=config.bend, inferred=config.inferred)
         part = _part(source.xyz, frames, rng)
         joints = augment_rig(part, source.skeleton, rng, augment, cap)
         graph = graph_of(joints.edges, joints.xyz.shape[1])
@@ -92,6 +95,8 @@ def seen(
     """An animal in motion through a camera; None where the picture would be a single point."""
     view = random_view(joints.xyz, up, rng, ViewConfig())
     tracks = spoil(view.xy, joints, rng, augment)
+    if rng.random() < augment.inferred:
+        graph = graph_of(infer_edges(tracks.xy), len(joints.sides))
     try:
         prepared = prepare(tracks.xy, tracks.confidence, graph)
     except ValueError:

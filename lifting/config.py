@@ -121,6 +121,10 @@ class LiftFitConfig:
     """Share of clips in which some joints bend as they do in no clip, if rigs are changed at
     all."""
 
+    inferred: float = 0.4
+    """Share of clips whose edges are found from their tracks, as those of a file without any are,
+    if rigs are changed at all."""
+
     def __post_init__(self) -> None:
         if self.steps is not None:
             object.__setattr__(self, "minutes", None)
@@ -130,7 +134,7 @@ class LiftFitConfig:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name}: expected above 0, found {value}")
-        for name in ("short", "generated", "procrustes", "average", "bend"):
+        for name in ("short", "generated", "procrustes", "average", "bend", "inferred"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected 0 to 1, found {getattr(self, name)}")
 

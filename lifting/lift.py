@@ -92,7 +92,7 @@ class Lift:
         xy[trust < cut] = np.nan
         _check_points(xy, keypoints, cut)
         edges = (
-            infer_edges(xy)
+            infer_edges(xy, keypoints.names)
             if keypoints.edges is None
             else checked_edges(keypoints.edges, len(keypoints.names))
         )

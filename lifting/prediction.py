@@ -24,9 +24,10 @@ _TOKENS = 24_000
 class WindowConfig:
     """How a sequence is cut."""
 
-    frames: int = 16
-    stride: int = 3
-    overlap: int = 4
+    frames: int = 8
+    """As many as the clips that the lifters of the package learnt from."""
+    stride: int = 6
+    overlap: int = 2
     """Frames that two windows share."""
     steady: int = 2
     """Frames to either side over which depths are averaged, the far ones less: neighbours come from

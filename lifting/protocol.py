@@ -15,6 +15,7 @@ from jaxtyping import Float64, Int64
 
 from lifting.cameras import View, framed, look_from
 from lifting.clips import RigClips, families, windows
+from lifting.rigidity import infer_edges
 
 UNSEEN = (
     "0ad_fauna__elephant_african_bush",
@@ -151,6 +152,13 @@ def still_camera_clips(
                         )
                     )
     return found
+
+
+def without_edges(clips: Sequence[TestClip], rigs: Sequence[RigClips]) -> list[TestClip]:
+    """The same as from a file that holds none, as most do: edges are found from tracks and names of
+    joints."""
+    names = {rig.name: rig.skeleton.names for rig in rigs}
+    return [replace(clip, edges=infer_edges(clip.view.xy, names[clip.rig])) for clip in clips]
 
 
 def hide(

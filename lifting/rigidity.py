@@ -9,10 +9,17 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from data.keypoints import Keypoints2D
+from data.skeleton import mirrored, side
 
 _FAR = 0.9
 """Quantile of the distances over time that stands for a pair's length: in the picture a bone is
 never longer than it is, and an outlier is."""
+
+_ACROSS = 2.0
+"""How much more an edge from a left joint to a right one costs: feet come close to each other, and
+hang together by a body."""
+_AT_ONCE = 2_000_000
+"""Distances that are held at once."""
 
 
 def with_edges(animals: Sequence[Keypoints2D]) -> list[Keypoints2D]:
@@ -20,16 +27,21 @@ def with_edges(animals: Sequence[Keypoints2D]) -> list[Keypoints2D]:
     the same joints, so that they have one skeleton."""
     bare = [animal for animal in animals if animal.edges is None]
     found = {
-        names: infer_edges(np.concatenate([a.xy for a in bare if a.names == names]))
+        names: infer_edges(np.concatenate([a.xy for a in bare if a.names == names]), names)
         for names in {animal.names for animal in bare}
     }
     return [a if a.edges is not None else replace(a, edges=found[a.names]) for a in animals]
 
 
-def infer_edges(xy: Float[np.ndarray, "t j 2"]) -> Int64[np.ndarray, "e 2"]:
+def infer_edges(
+    xy: Float[np.ndarray, "t j 2"], names: Sequence[str] = ()
+) -> Int64[np.ndarray, "e 2"]:
     """A tree over all joints that are ever seen together with others: the one of least length and
-    change of length (Prim)."""
+    change of length (Prim). Where names tell left from right, both sides are to be alike, and
+    edges from one to the other have to be shorter."""
     cost = _costs(xy)
+    if len(names):
+        cost = _even(cost, names)
     joints = len(cost)
     edges: list[tuple[int, int]] = []
     left = set(range(1, joints))
@@ -46,15 +58,47 @@ def infer_edges(xy: Float[np.ndarray, "t j 2"]) -> Int64[np.ndarray, "e 2"]:
     return np.array(edges, np.int64).reshape(-1, 2)
 
 
+def _even(cost: Float[np.ndarray, "j j"], names: Sequence[str]) -> Float[np.ndarray, "j j"]:
+    """Costs that a pair shares with its mirror image, if that was ever seen."""
+    across = mirrored(names)
+    other = cost[np.ix_(across, across)]
+    both = np.where(np.isinf(other), cost, np.where(np.isinf(cost), other, (cost + other) / 2))
+    sides = np.array([side(name) for name in names])
+    return np.where(sides[:, None] * sides[None] < 0, _ACROSS * both, both)
+
+
 def _costs(xy: np.ndarray) -> Float[np.ndarray, "j j"]:
     """Of each pair: about its length, and its deviation over time; infinite for pairs that are
     never seen in one frame."""
-    joints = xy.shape[1]
-    cost = np.full((joints, joints), np.inf)
-    for joint in range(joints):
-        apart = np.linalg.norm(xy - xy[:, joint : joint + 1], axis=2)
-        for other in range(joints):
-            seen = apart[np.isfinite(apart[:, other]), other]
-            if other != joint and len(seen):
-                cost[joint, other] = np.quantile(seen, _FAR) + seen.std()
+    frames, joints = xy.shape[:2]
+    cost = np.empty((joints, joints))
+    block = max(1, _AT_ONCE // max(1, frames * joints))
+    for first in range(0, joints, block):
+        rows = slice(first, first + block)
+        apart = np.linalg.norm(xy[:, rows, None] - xy[:, None], axis=3)
+        cost[rows] = _high(apart) + _deviation(apart)
+    np.fill_diagonal(cost, np.inf)
     return cost
+
+
+def _high(apart: Float[np.ndarray, "t a b"]) -> Float[np.ndarray, "a b"]:
+    """The quantile `_FAR` over time of what is not NaN; infinite where nothing is."""
+    ordered = np.sort(apart, axis=0)  # NaN comes last
+    last = np.isfinite(apart).sum(axis=0) - 1
+    place = _FAR * np.maximum(last, 0)
+    low = np.floor(place).astype(np.int64)
+    found = [
+        np.take_along_axis(ordered, k[None], axis=0)[0]
+        for k in (low, np.minimum(low + 1, np.maximum(last, 0)))
+    ]
+    high = found[0] + (place - low) * (found[1] - found[0])
+    return np.where(last >= 0, high, np.inf)
+
+
+def _deviation(apart: Float[np.ndarray, "t a b"]) -> Float[np.ndarray, "a b"]:
+    """Over time, of what is not NaN; 0 where nothing is."""
+    seen = np.isfinite(apart)
+    count = np.maximum(seen.sum(axis=0), 1)
+    middle = np.where(seen, apart, 0.0).sum(axis=0) / count
+    wrong = np.where(seen, apart - middle, 0.0)
+    return np.sqrt((wrong**2).sum(axis=0) / count)

@@ -13,6 +13,7 @@ import tyro
 
 from app.commands.fit_lifter import Command
 from benchmarks.lifter_grid import PARTS, Cell, queue, rows_of
+from benchmarks.trainings import train
 from lifting.motions import random_motion
 from lifting.protocol import SELECTION
 from lifting.random_rigs import random_rig
@@ -47,6 +48,7 @@ def test_rows_say_how_far_a_part_is_above_the_whole() -> None:
         figures = {"fa_mpjpe": error, "sa_mpjpe": 8.0, "sa_mpve": 1.0, "steps": 100}
         figures |= {"seconds": 30.0, "seen": {"fa_mpjpe": error - 1}}
         figures |= {"jittered": {"sa_mpve": 2.5}, "hidden": {"fa_mpjpe": error + 1}}
+        figures["no edges"] = {"fa_mpjpe": error + 2}
         return {"part": part, "seed": seed, "figures": figures}
 
     change = "-0.35 (-0.50 to -0.20)"
@@ -54,9 +56,16 @@ def test_rows_say_how_far_a_part_is_above_the_whole() -> None:
         [found("adamw", 0, 6.5), found("all", 0, 7.0), found("all", 1, 8.0), found("adamw", 1, 7.8)]
     )
     assert rows == [
-        ["all", "7.50", "8.00", "1.00", "2.50", "8.50", "6.50", "-", "300", "2"],
-        ["adamw", "7.15", "8.00", "1.00", "2.50", "8.15", "6.15", change, "300", "2"],
+        ["all", "7.50", "8.00", "1.00", "2.50", "8.50", "9.50", "6.50", "-", "300", "2"],
+        ["adamw", "7.15", "8.00", "1.00", "2.50", "8.15", "9.15", "6.15", change, "300", "2"],
     ]
+
+
+def test_what_is_trained_is_not_trained_again(tmp_path: Path) -> None:
+    done = tmp_path / "done.safetensors"
+    done.write_bytes(b"weights")
+    train(["nothing that could be trained"], done)
+    assert done.read_bytes() == b"weights"
 
 
 def test_a_cell_that_stands_is_not_trained_again(tmp_path: Path) -> None:

@@ -101,13 +101,22 @@ def test_some_steps_have_clips_of_fewer_frames_down_to_a_single_one() -> None:
 
 
 def test_an_animal_is_seen_from_as_many_sides_as_asked_for() -> None:
-    config = LiftFitConfig(steps=6, tokens=2000, frames=4, short=0.0, generated=0.0)
+    config = LiftFitConfig(steps=6, tokens=2000, frames=4, short=0.0, generated=0.0, inferred=0)
     for views in (1, 3):
         found = examples_of_step(rigs(), replace(config, views=views), 1)
         graphs = [example.prepared.near.tobytes() for example in found]
         apart = [a for a, b in pairwise(graphs) if a != b]
         assert len(found) // views - 2 <= len(apart) <= len(found) // views
         assert len({example.xy.tobytes() for example in found}) == len(found)
+
+
+def test_edges_may_be_found_from_the_tracks_of_a_clip() -> None:
+    """A tree over all joints, often another than that of the bones."""
+    config = replace(CONFIG, frames=8, generated=0.0, short=0.0, inferred=1.0)
+    found = [e.prepared.near for e in examples_of_step(rigs(), config, 1)]
+    given = [e.prepared.near for e in examples_of_step(rigs(), replace(config, inferred=0.0), 1)]
+    assert all(near.sum() == 3 * len(near) - 2 for near in found)  # both ways, and each itself
+    assert any(a.shape != b.shape or (a != b).any() for a, b in zip(found, given, strict=True))
 
 
 def test_clips_from_workers_are_the_same_clips() -> None:

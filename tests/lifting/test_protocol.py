@@ -9,7 +9,16 @@ import pytest
 
 from lifting.clips import RigClips
 from lifting.motions import random_motion
-from lifting.protocol import HELD_OUT, UNSEEN, held_out_clips, hide, split, training_rigs
+from lifting.protocol import (
+    HELD_OUT,
+    UNSEEN,
+    held_out_clips,
+    hide,
+    split,
+    still_camera_clips,
+    training_rigs,
+    without_edges,
+)
 from lifting.random_rigs import random_rig
 
 
@@ -54,6 +63,16 @@ def test_a_family_on_two_sides_is_refused() -> None:
     rigs = [rig_of(UNSEEN[0], ("walk",)), rig_of("heron", ("walk",))]
     with pytest.raises(ValueError, match="expected a family of rigs on one side"):
         split(rigs, "train")
+
+
+def test_without_its_edges_a_clip_is_the_same_clip() -> None:
+    rigs = [rig_of("heron", ("walk", "run"))]
+    whole = still_camera_clips(rigs, 1, 1)
+    bare = without_edges(whole, rigs)
+    assert [clip.view for clip in bare] == [clip.view for clip in whole]
+    assert all(len(clip.edges) == clip.truth.shape[1] - 1 for clip in bare)
+    given = {frozenset(edge) for edge in whole[0].edges.tolist()}
+    assert given != {frozenset(edge) for edge in bare[0].edges.tolist()}
 
 
 def test_hidden_points_are_as_many_as_asked_for() -> None:
