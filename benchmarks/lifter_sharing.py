@@ -1,7 +1,7 @@
 """What other animals teach a lifter about one of which there is little: the first principle of
 object-agnostic lifting (arXiv 2412.01166). A resumable queue.
 
-    python -m benchmarks.lifter_sharing RIGS [--steps 4000] [--alone-steps 800] [--only WORD ...]
+    python -m benchmarks.lifter_sharing RIGS [--steps 3000] [--alone-steps 800] [--only WORD ...]
     python -m benchmarks.lifter_sharing RIGS --table
 
 Ten rigs with the most movements, one of a family, each with a tenth of its training clips: one
@@ -115,7 +115,7 @@ def rows_of(standing: dict[str, dict[str, Any]]) -> list[list[str]]:
 def main() -> None:
     wanted = parser(__doc__)
     wanted.add_argument("rigs", type=Path)
-    wanted.add_argument("--steps", type=int, default=4000, help="of the lifter of all animals")
+    wanted.add_argument("--steps", type=int, default=3000, help="of the lifter of all animals")
     wanted.add_argument("--alone-steps", type=int, default=800)
     wanted.add_argument("--only", nargs="+", default=[""], help="cells whose names begin so")
     wanted.add_argument("--work", type=Path, default=Path("lifter_sharing_work"))

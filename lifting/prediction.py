@@ -29,7 +29,7 @@ class WindowConfig:
     stride: int = 6
     overlap: int = 2
     """Frames that two windows share."""
-    steady: int = 2
+    steady: int = 4
     """Frames to either side over which depths are averaged, the far ones less: neighbours come from
     other windows, and one picture has no say about the noise of its depth."""
 
