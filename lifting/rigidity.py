@@ -18,6 +18,8 @@ never longer than it is, and an outlier is."""
 _ACROSS = 2.0
 """How much more an edge from a left joint to a right one costs: feet come close to each other, and
 hang together by a body."""
+_NEXT = 0.5
+"""What an edge to the next in the list costs of what others do."""
 _AT_ONCE = 2_000_000
 """Distances that are held at once."""
 
@@ -37,11 +39,12 @@ def infer_edges(
     xy: Float[np.ndarray, "t j 2"], names: Sequence[str] = ()
 ) -> Int64[np.ndarray, "e 2"]:
     """A tree over all joints that are ever seen together with others: the one of least length and
-    change of length (Prim). Where names tell left from right, both sides are to be alike, and
+    change of length (Prim). Where joints have names, people listed them, mostly along the body: the
+    next in the list costs less. Where names tell left from right, both sides are to be alike, and
     edges from one to the other have to be shorter."""
     cost = _costs(xy)
     if len(names):
-        cost = _even(cost, names)
+        cost = _named(cost, names)
     joints = len(cost)
     edges: list[tuple[int, int]] = []
     left = set(range(1, joints))
@@ -58,13 +61,16 @@ def infer_edges(
     return np.array(edges, np.int64).reshape(-1, 2)
 
 
-def _even(cost: Float[np.ndarray, "j j"], names: Sequence[str]) -> Float[np.ndarray, "j j"]:
-    """Costs that a pair shares with its mirror image, if that was ever seen."""
-    across = mirrored(names)
+def _named(cost: Float[np.ndarray, "j j"], names: Sequence[str]) -> Float[np.ndarray, "j j"]:
+    """Costs, less for neighbours in the list and more from side to side; a pair shares them with
+    its mirror image, if that was ever seen."""
+    joint, across = np.arange(len(names)), mirrored(names)
+    sides = np.array([side(name) for name in names])
+    apart = sides[:, None] * sides < 0
+    cost = np.where((np.abs(joint[:, None] - joint) == 1) & ~apart, _NEXT * cost, cost)
     other = cost[np.ix_(across, across)]
     both = np.where(np.isinf(other), cost, np.where(np.isinf(cost), other, (cost + other) / 2))
-    sides = np.array([side(name) for name in names])
-    return np.where(sides[:, None] * sides[None] < 0, _ACROSS * both, both)
+    return np.where(apart, _ACROSS * both, both)
 
 
 def _costs(xy: np.ndarray) -> Float[np.ndarray, "j j"]:

@@ -64,3 +64,15 @@ def test_names_keep_the_sides_apart_and_alike() -> None:
     assert found() != legs and found(*names) == legs
     xy[:, 3] = np.nan  # never seen: it hangs where the other paw does
     assert found(*names) == legs
+
+
+def test_neighbours_in_a_list_of_names_are_likelier_neighbours() -> None:
+    """A folded leg, whose ankle comes nearer to the hip than its knee does."""
+    leg = np.array([[[0.0, 0.0], [0.8, -0.5], [0.05, -0.7], [0.6, -1.0]]])
+    names = ("hip", "knee", "ankle", "foot")
+
+    def found(*words: str) -> set[frozenset[int]]:
+        return {frozenset(edge) for edge in infer_edges(leg, words).tolist()}
+
+    assert frozenset((0, 2)) in found()
+    assert found(*names) == {frozenset(pair) for pair in ((0, 1), (1, 2), (2, 3))}
