@@ -35,7 +35,7 @@ class WindowConfig:
 
 
 FRAME_BY_FRAME = WindowConfig(frames=1, stride=1, overlap=0, steady=0)
-"""No picture knows of another."""
+"""No picture knows of another, but for the camera, which all share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,7 @@ def predict(
     chosen = [(rows, w) for rows, w in zip(cuts, windows, strict=True) if w is not None]
     found = _through(model, [w for _, w in chosen])
     joints = xy.shape[1]
-    total = np.zeros((len(xy), joints, 3))
+    total = np.zeros((len(xy), joints, 3))  # where in the picture, and depth
     radius, weight = np.zeros((len(xy), joints)), np.zeros(len(xy))
     up, nearness = np.zeros(3), 0.0
     for (rows, window), (points, within, gravity, near) in zip(chosen, found, strict=True):
@@ -100,6 +100,7 @@ def predict(
     xyz = total / weight[:, None, None]
     if empty.any():
         xyz[empty] = _between(xyz, ~empty)[empty]
+    xyz[..., :2] *= _away(xyz, nearness)  # one camera for all windows: points stay where they fell
     xyz = steadied(xyz, nearness, config.steady)
     size = np.linalg.norm(up)
     up = up / size if size > 0 else np.array([0.0, -1.0, 0.0])
@@ -162,7 +163,7 @@ def _through(
             t = len(window.place)
             found.append(
                 (
-                    out.xyz[k, :t].double().cpu().numpy(),
+                    torch.cat([out.rays[k, :t], out.xyz[k, :t, :, 2:]], -1).double().cpu().numpy(),
                     out.radius[k, :t].double().cpu().numpy(),
                     out.up[k].double().cpu().numpy(),
                     float(out.nearness[k]),

@@ -198,6 +198,19 @@ def test_predictions_of_any_length_are_in_the_units_of_the_tracks() -> None:
         assert np.nanmean(np.abs(found.xy - (100 * xy + 7))) < 0.3 * size
 
 
+def test_points_stay_where_they_are_seen_across_windows() -> None:
+    """Each window has a camera of its own; an animal that crosses the picture is far from its
+    middle, where another nearness than the window's moved it off its tracks."""
+    model = new_lifter(SMALL, 0).eval()
+    with torch.no_grad():
+        model.head_out.weight[:2] = 0.0  # no corrections
+        model.clip_head.weight[3] *= 50.0  # cameras that differ
+    xy, _, edges = tracks(frames=60)
+    xy = np.nan_to_num(xy) + np.linspace(-8, 8, 60)[:, None, None] * np.array([1.0, 0.1])
+    found = predict(model, xy, None, edges, WindowConfig(8, 2, 2))
+    np.testing.assert_allclose(found.xy, xy, atol=1e-4)
+
+
 @pytest.mark.parametrize("option", ["both", "canonical"])
 def test_a_shift_of_all_depths_does_not_make_the_animal_larger(option) -> None:
     """It did: depth and nearness grew together, and the radii with them without end."""

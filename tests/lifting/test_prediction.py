@@ -17,10 +17,12 @@ def test_frame_by_frame_no_picture_knows_of_another() -> None:
     xy = rng.normal(size=(6, 9, 2)) + np.arange(6)[:, None, None]
     edges = np.array([(k, k + 1) for k in range(8)])
     model = new_lifter(SMALL, 0).eval()
-    together = predict(model, xy, None, edges, FRAME_BY_FRAME).xyz
+    found = predict(model, xy, None, edges, FRAME_BY_FRAME)
     for k in range(6):
-        alone = predict(model, xy[k : k + 1], None, edges, FRAME_BY_FRAME).xyz[0]
-        shift = together[k] - alone
+        alone = predict(model, xy[k : k + 1], None, edges, FRAME_BY_FRAME)
+        shift = found.xyz[k, :, 2] - alone.xyz[0, :, 2]
         np.testing.assert_allclose(shift - shift[0], 0, atol=1e-5)
+        np.testing.assert_allclose(found.xy[k], alone.xy[0], atol=1e-5)  # they share the camera
+    together = found.xyz
     windows = predict(model, xy, None, edges).xyz[0]
     assert np.abs((windows - windows[0]) - (together[0] - together[0, 0])).max() > 1e-3
