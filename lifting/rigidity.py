@@ -1,5 +1,5 @@
-"""Edges of a skeleton that nobody gave, from how points move and what they are called: what is rigid
-stays together."""
+"""Edges of a skeleton that nobody gave, from how points move and what they are called: what is
+rigid stays together."""
 
 from __future__ import annotations
 
