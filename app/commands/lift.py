@@ -156,7 +156,7 @@ class Command:
         observed = np.asarray(motion.observed)
         ever = np.asarray(observed.any(axis=0)).tolist()
         never = [name for name, seen in zip(animal.names, ever, strict=True) if not seen]
-        edges = "given" if edges_given else 'found from the tracks (--edges "a-b, b-c" errs less)'
+        edges = "given" if edges_given else "found from the tracks (named by --edges, it errs less)"
         line = (
             f"{animal.label or self.file.stem}: {len(motion)} frames, {len(animal.names)} joints,"
             f" edges {edges}, {100 * (1 - observed.mean()):.0f} % of points filled in"
