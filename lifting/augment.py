@@ -37,6 +37,8 @@ class AugmentConfig:
     inferred: float = 0.4
     """Share of clips whose edges are found from their tracks, as those of a file without any: a
     lifter that is always told the bones knows an animal by them, and is lost where they differ."""
+    nameless: float = 0.25
+    """Share of those whose edges are found without the names of joints."""
     clean: float = 0.6
     """Share of clips whose tracks are left as they are."""
     hidden: float = 0.45
@@ -60,6 +62,8 @@ class Joints:
     edges: Int64[np.ndarray, "e 2"]
     sides: Int64[np.ndarray, "j"]
     """-1 left, 1 right, 0 in the middle or unknown."""
+    names: tuple[str, ...] = ()
+    """None of an animal whose points have none."""
 
 
 def augment_rig(
@@ -89,7 +93,8 @@ def augment_rig(
     edges = contracted(edges, count, kept, rng)
     if rng.random() < config.edges:
         edges = _other_edges(edges, keep, rng)
-    return Joints(xyz[:, kept], edges, skeleton.sides[kept])
+    names = tuple(skeleton.names[joint] for joint in kept)
+    return Joints(xyz[:, kept], edges, skeleton.sides[kept], names)
 
 
 def stretched(

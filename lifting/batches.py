@@ -96,7 +96,8 @@ def seen(
     view = random_view(joints.xyz, up, rng, ViewConfig())
     tracks = spoil(view.xy, joints, rng, augment)
     if rng.random() < augment.inferred:
-        graph = graph_of(infer_edges(tracks.xy), len(joints.sides))
+        names = () if rng.random() < augment.nameless else joints.names
+        graph = graph_of(infer_edges(tracks.xy, names), len(joints.sides))
     try:
         prepared = prepare(tracks.xy, tracks.confidence, graph)
     except ValueError:
