@@ -77,7 +77,7 @@ class Lift:
             keypoints = Keypoints2D(np.asarray(xy), trust, names, edges, fps)
         except ValueError as error:
             raise UserError(f"xy: {error}") from None
-        return self.lift_keypoints(keypoints)
+        return self._lifted(keypoints, LiftOptions(), ())  # order without names may be any
 
     def lift_keypoints(
         self,
@@ -86,13 +86,19 @@ class Lift:
     ) -> Motion:
         """The motion behind one animal's tracks. Joints that are never seen are guessed from their
         neighbours and marked; UserError for tracks that cannot be lifted."""
+        return self._lifted(keypoints, options, keypoints.names)
+
+    def _lifted(
+        self, keypoints: Keypoints2D, options: LiftOptions, names: tuple[str, ...]
+    ) -> Motion:
+        """The motion; `names` are what edges are found by where there are none."""
         _check(keypoints)
         xy, trust = keypoints.xy.copy(), keypoints.confidence
         cut = choose_cut(xy, trust) if options.cut is None else options.cut
         xy[trust < cut] = np.nan
         _check_points(xy, keypoints, cut)
         edges = (
-            infer_edges(xy, keypoints.names)
+            infer_edges(xy, names)
             if keypoints.edges is None
             else checked_edges(keypoints.edges, len(keypoints.names))
         )

@@ -39,7 +39,9 @@ class MotionPanel:
             "mark hidden joints", True, hint="Hollow, where a joint was not seen and filled in"
         )
         names = gui.add_checkbox("names", False, hint="Or click a joint for its name")
-        in_place = gui.add_checkbox("in place", False, hint="Without the way along the floor")
+        in_place = gui.add_checkbox(
+            "in place", view.look.in_place, hint="Without the way along the floor"
+        )
 
         @self._clip.on_update
         def _(event) -> None:

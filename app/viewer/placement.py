@@ -12,6 +12,8 @@ from data.rig import upright
 
 SIZE = 2.0
 """Diagonal of an animal in units of the page."""
+_FAR = 4.0
+"""Sizes of an animal from the middle of its way, beyond which all of the way leaves it a dot."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,11 @@ class Placement:
         """Radius around the origin that holds all joints at all times."""
         known = self.xyz[np.isfinite(self.xyz).all(axis=2)]
         return float(np.linalg.norm(known, axis=1).max()) if len(known) else SIZE
+
+    @property
+    def roams(self) -> bool:
+        """Whether the animal would hardly be seen on a picture of all of its way."""
+        return self.reach > _FAR * SIZE
 
 
 def placed(motion: Motion, in_place: bool = False) -> Placement:

@@ -42,9 +42,9 @@ class SkeletonView:
     def __init__(self, server: ViserServer, playback: Playback) -> None:
         self._scene, self._playback = server.scene, playback
         self._server = server
-        self.look = Look()
         self.trails = Trails(server)
         self.placement: Placement = placed(playback.motion)
+        self.look = Look(in_place=self.placement.roams)
         playback.on_clip.append(self.rebuild)
         playback.on_frame.append(self.draw)
         playback.on_joint.append(self.draw)

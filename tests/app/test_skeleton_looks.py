@@ -75,6 +75,13 @@ def test_frames_and_clips_without_any_joint_do_no_harm(dog):
     assert nothing.reach == SIZE
 
 
+def test_an_animal_that_goes_far_is_shown_in_place(dog):
+    way = np.linspace(0.0, 30 * dog.diagonal, len(dog))[:, None, None] * np.array([1.0, 0.0, 0.0])
+    assert placed(replace(dog, xyz=dog.xyz + way)).roams
+    assert not placed(dog).roams
+    assert not placed(replace(dog, xyz=dog.xyz + way), in_place=True).roams
+
+
 def test_squares_on_the_floor_are_round_numbers():
     for scale in (1e-4, 0.013, 1.0, 7.0, 450.0):
         step = grid_step(scale)
