@@ -15,6 +15,9 @@ from jaxtyping import Bool, Float64, Int64
 from data.skeleton import Skeleton, without_side
 from lifting.bending import bent
 
+_INHERITED = 0.7
+"""Correlation of the factors of two bones, one of which hangs from the other."""
+
 
 @dataclass(frozen=True)
 class AugmentConfig:
@@ -103,11 +106,19 @@ def stretched(
     rng: np.random.Generator,
     spread: float,
 ) -> Float64[np.ndarray, "t j 3"]:
-    """Bones times factors that left and right share; joints keep the directions of their bones."""
-    groups = [without_side(name) for name in skeleton.names]
-    drawn = {group: np.exp(spread * rng.standard_normal()) for group in dict.fromkeys(groups)}
+    """Bones times factors that left and right share, and that a bone has in part from the one
+    before it, as long legs are long all the way; joints keep the directions of their bones."""
     parents = skeleton.parents
-    factors = np.where(parents < 0, 1.0, [drawn[group] for group in groups])
+    drawn: dict[str, float] = {}
+    logs = np.zeros(len(skeleton))
+    for joint in skeleton.order:
+        if (parent := int(parents[joint])) >= 0:
+            group = without_side(skeleton.names[joint])
+            if group not in drawn:
+                own = (1 - _INHERITED**2) ** 0.5 * rng.standard_normal()
+                drawn[group] = _INHERITED * logs[parent] + own
+            logs[joint] = drawn[group]
+    factors = np.exp(spread * logs)
     bones = np.where(parents[:, None] < 0, xyz, xyz - xyz[:, parents])
     return skeleton.below.T.astype(np.float64) @ (factors[:, None] * bones)
 

@@ -67,7 +67,12 @@ def examples_of_step(rigs: Sequence[RigClips], config: LiftFitConfig, step: int)
         source = _source(rigs, config, rng)
         augment = _UNCHANGED
         if config.augment:
-            augment = AugmentConfig(bend=config.bend, inferred=config.inferred)
+            augment = AugmentConfig(
+                stretch=config.stretch,
+                bend=config.bend,
+                angle=config.angle,
+                inferred=config.inferred,
+            )
         part = _part(source.xyz, frames, rng)
         joints = augment_rig(part, source.skeleton, rng, augment, cap)
         graph = graph_of(joints.edges, joints.xyz.shape[1])

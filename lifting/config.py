@@ -120,7 +120,11 @@ class LiftFitConfig:
     bend: float = 0.5
     """Share of clips in which some joints bend as they do in no clip, if rigs are changed at
     all."""
-
+    angle: float = 0.35
+    """Largest standard deviation of those bends, in radians."""
+    stretch: float = 0.2
+    """Largest standard deviation of the logarithm of a bone's factor, if rigs are changed at
+    all."""
     inferred: float = 0.4
     """Share of clips whose edges are found from their tracks, as those of a file without any are,
     if rigs are changed at all."""

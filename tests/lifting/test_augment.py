@@ -37,6 +37,17 @@ def test_bones_stretch_alike_on_both_sides_and_stay_rigid() -> None:
             assert np.isclose(factor, factors[name.replace("_L", "_R")])
 
 
+def test_what_hangs_from_a_long_bone_is_likely_long() -> None:
+    rng = np.random.default_rng(3)
+    chain = Skeleton.from_parents([f"link {k}" for k in "abcde"], [-1, 0, 1, 2, 3])
+    xyz = np.arange(5.0)[None, :, None] * np.array([1.0, 0.0, 0.0])
+    logs = np.log(
+        [np.diff(stretched(xyz, chain, rng, 0.5)[0, :, 0]) for _ in range(2000)]
+    )  # four bones each time
+    assert 0.4 < np.corrcoef(logs[:, 1], logs[:, 2])[0, 1] < 0.75
+    assert np.corrcoef(logs[:, 1], logs[:, 3])[0, 1] < np.corrcoef(logs[:, 2], logs[:, 3])[0, 1]
+
+
 def test_joints_that_go_leave_the_skeleton_in_one_piece() -> None:
     rng = np.random.default_rng(1)
     for _ in range(50):
