@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.skeleton import Skeleton
+from data.skeleton import Skeleton, side
 from lifting.augment import AugmentConfig, Joints, augment_rig, contracted, spoil, stretched
 from lifting.motions import random_motion
 from lifting.random_rigs import random_rig
@@ -69,6 +69,7 @@ def test_an_augmented_rig_keeps_within_its_bounds() -> None:
         count = joints.xyz.shape[1]
         assert min(8, len(rig.names)) <= count <= 20
         assert np.isfinite(joints.xyz).all() and len(joints.sides) == count
+        assert [side(name) for name in joints.names] == joints.sides.tolist()
         assert joints.edges.min() >= 0 and joints.edges.max() < count
 
 
