@@ -52,7 +52,7 @@ def parts(folder: Path) -> list[Row]:
 
 def main() -> None:
     folder = folder_asked_for(__doc__)
-    title = "Animals that no lifter has seen: error in % of the animal's box"
+    title = "Animals that neither lifter had seen: error in % of the animal's box"
     rows = animals(RESULTS)
     picture = dot_rows(title, list(SERIES), rows, 0, 15, 5)
     picture.save(folder / "animals.png")

@@ -224,5 +224,9 @@ def learnt_from(rigs: list[RigClips], start: SavedLifter | None) -> dict[str, An
     names = {rig.name for rig in rigs} | set(before.get("rigs", []))
     found: dict[str, Any] = {"rigs": sorted(names), "licences": sorted(licences)}
     if start:
-        found["began_with"] = {name: before.get(name) for name in ("steps", "seconds", "rigs")}
+        found["began_with"] = {
+            name: before[name]
+            for name in ("steps", "seconds", "selection", "rigs")
+            if name in before
+        }
     return found
