@@ -22,6 +22,7 @@ from lifting.metrics import bone_spread
 from lifting.model import new_lifter
 from lifting.motions import random_motion
 from lifting.random_rigs import random_rig
+from lifting.rigidity import infer_edges
 
 SMALL = LifterConfig(BackboneConfig(width=16, depth=2, heads=2, head_dim=8), fourier=4)
 
@@ -63,6 +64,7 @@ def test_edges_are_inferred_where_none_are_given() -> None:
     xy, _ = tracks()
     motion = lifter().lift(xy)
     assert len(motion.skeleton.edges) == xy.shape[1] - 1
+    np.testing.assert_array_equal(motion.skeleton.edges, infer_edges(xy))  # by no order of a list
 
 
 def test_a_cut_is_chosen_where_unsure_points_jump() -> None:

@@ -36,6 +36,7 @@ def test_the_card_is_whole(terms):
     """All rigs that its terms allow are known to it."""
     about = load_lifter(shipped_weights(terms)).about
     assert about["steps"] > 1000 and about["fit"]["seed"] >= 0
+    assert {"animalia__cat", "quaternius_animals__deer"} < set(about["rigs"])
     if terms == "permissive":
         assert all(licence.lower().startswith(PERMISSIVE) for licence in about["licences"])
     else:
