@@ -35,6 +35,8 @@ RIGS = 10
 SHARE = 0.1
 SEED = 2412
 TOGETHER = "together"
+WORDS = (*SIZE, *RECIPE, "--fit.generated", "0")
+"""Of every training: no generated rig teaches anything here."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def measured(
     folder.mkdir(exist_ok=True)
     for rig in cell.rigs:
         save_rig(folder / f"{rig.name}.npz", rig)
-    words = ["lifter", str(folder), *SIZE, *RECIPE, "--fit.generated", "0", *length]
+    words = ["lifter", str(folder), *WORDS, *length]
     train(words, out)
     saved = load_lifter(out)
     train_on = split(rigs, "train")
@@ -135,7 +137,7 @@ def main() -> None:
             length = ["--fit.steps", "2" if given.quick else str(steps), "--threads", "1"]
             head = {"benchmark": "lifter_sharing", "cell": cell.name, "machine": facts()}
             head |= {
-                "words": [*SIZE, *RECIPE, *length],
+                "words": [*WORDS, *length],
                 "clips": sum(len(r.clips) for r in cell.rigs),
             }
             write_json(place, head | measured(cell, rigs, given.work, length))

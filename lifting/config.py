@@ -141,6 +141,9 @@ class LiftFitConfig:
         for name in ("short", "generated", "procrustes", "average", "bend", "inferred"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected 0 to 1, found {getattr(self, name)}")
+        for name in ("angle", "stretch"):
+            if not 0 <= getattr(self, name) <= 3:
+                raise ValueError(f"{name}: expected 0 to 3, found {getattr(self, name)}")
 
 
 def lifter_config(values: dict[str, Any]) -> LifterConfig:

@@ -12,7 +12,7 @@ from data.rig import upright
 
 SIZE = 2.0
 """Diagonal of an animal in units of the page."""
-_FAR = 4.0
+_FAR = 2.5
 """Sizes of an animal from the middle of its way, beyond which all of the way leaves it a dot."""
 
 

@@ -65,6 +65,13 @@ def test_a_state_of_another_training_is_refused(tmp_path) -> None:
         load_training(path, state, CONFIG, {"data": "x"})
 
 
+@pytest.mark.parametrize("changed", [{"stretch": -0.1}, {"angle": float("nan")}, {"bend": 1.5}])
+def test_a_training_that_cannot_be_is_refused_by_name(changed) -> None:
+    (name,) = changed
+    with pytest.raises(ValueError, match=f"{name}: expected 0 to"):
+        LiftFitConfig(**changed)
+
+
 def test_reports_and_saves_come_as_asked_for() -> None:
     seen, saved = [], []
     state = initial_state(new_lifter(SMALL, 0), CONFIG)
