@@ -37,7 +37,8 @@ class Placement:
 
 
 def placed(motion: Motion, in_place: bool = False) -> Placement:
-    """`motion` on the page; `in_place` takes its way along the floor out."""
+    """`motion` on the page; `in_place` takes its way along the floor out, and its rise and fall
+    where it goes higher than it is large: in the air, or on a floor that was taken for a wall."""
     xyz = upright(motion)
     scale = SIZE / motion.diagonal if motion.diagonal > 0 else 1.0
     known = np.isfinite(xyz).all(axis=2)
@@ -48,6 +49,9 @@ def placed(motion: Motion, in_place: bool = False) -> Placement:
     origin = centres if in_place else np.broadcast_to(centres.mean(axis=0), centres.shape)
     shift = origin.copy()
     shift[:, 1] = low
+    if in_place and np.ptp(centres[:, 1]) > motion.diagonal:
+        height = centres[counts > 0, 1] - np.nanmin(xyz[counts > 0, :, 1], axis=1)
+        shift[:, 1] = centres[:, 1] - np.median(height)
     return Placement(((xyz - shift[:, None]) * scale).astype(np.float32), scale)
 
 

@@ -80,6 +80,8 @@ def test_an_animal_that_goes_far_is_shown_in_place(dog):
     assert placed(replace(dog, xyz=dog.xyz + way)).roams
     assert not placed(dog).roams
     assert not placed(replace(dog, xyz=dog.xyz + way), in_place=True).roams
+    aloft = placed(replace(dog, xyz=dog.xyz + way[..., [1, 0, 2]]), in_place=True)
+    assert not aloft.roams and abs(np.median(aloft.xyz[..., 1].min(axis=1))) < 0.05 * SIZE
 
 
 def test_squares_on_the_floor_are_round_numbers():
