@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from data.labelled_clouds import LabelledClouds
+    from pointcloud.classifier_files import SavedClassifier
     from pointcloud.config import FitConfig, ModelConfig
     from pointcloud.distillation import DistilConfig
     from pointcloud.fitting import FitState
@@ -38,6 +39,8 @@ class Training:
     fit: FitConfig
     distil: DistilConfig | None
     teacher: str | None
+    start: SavedClassifier | None
+    """What to train on; without it a model is made."""
     data: tuple[LabelledClouds, LabelledClouds]
     """To train on, and held out."""
     data_name: str
@@ -56,7 +59,10 @@ class Training:
         from pointcloud.classifier_files import new_model
 
         train, _ = self.data
-        model = new_model(self.config, len(train.classes), self.fit.seed)
+        if self.start is not None:
+            model = self.start.model
+        else:
+            model = new_model(self.config, len(train.classes), self.fit.seed)
         self.console.print(f"{sum(value.numel() for value in model.parameters()):,} parameters")
         teacher = self._teacher(model) if self.teacher is not None else None
         names = [] if teacher is None else [lesson.name for lesson in self._lessons(model, teacher)]
@@ -83,7 +89,7 @@ class Training:
             model.requires_grad_(True)
             if teacher is not None:
                 distillation.inherit(model, teacher)
-            elif not resume:
+            elif not resume and self.start is None:
                 start_gaussians(model, train)
         else:
             assert self.distil is not None
@@ -188,6 +194,8 @@ class Training:
         if self.teacher is not None and self.distil is not None:
             # its name: where it lay is nobody's business who gets the model
             written["distilled"] = {"teacher": Path(self.teacher).stem, **asdict(self.distil)}
+        if self.start is not None:
+            written["began_with"] = self._beginning()
         saved = SavedClassifier(model, train.classes, written, temperature, familiarity)
         save_classifier(self.out, saved, self.half)
         self.state_path.unlink(missing_ok=True)
@@ -218,7 +226,15 @@ class Training:
         about = {"data": self.data_name, "classes": list(train.classes), "clouds": len(train)}
         about |= {"model": type(self.config).__name__, "options": asdict(self.config)}
         teacher = None if self.distil is None else {"file": self.teacher, **asdict(self.distil)}
-        return about | {"teacher": teacher}
+        return (
+            about | {"teacher": teacher} | ({"began_with": self._beginning()} if self.start else {})
+        )
+
+    def _beginning(self) -> dict[str, Any]:
+        """Of the file that is trained on: a card tells of all trainings behind it."""
+        assert self.start is not None
+        told = ("data", "epochs", "seconds", "seed", "distilled", "began_with")
+        return {name: self.start.about[name] for name in told if name in self.start.about}
 
 
 class _Clock:

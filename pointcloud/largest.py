@@ -39,8 +39,7 @@ class _Largest(torch.autograd.Function):
         if moments:
             rows = exact.flatten(0, 1)
             middle = rows.mean(0)
-            centred = rows - middle
-            covariance = centred.mT @ centred / len(rows)
+            covariance = _covariance(rows, middle)
         ctx.save_for_backward(exact, weight, where, middle)
         ctx.dtype = x.dtype
         return found, middle, covariance
@@ -54,7 +53,7 @@ class _Largest(torch.autograd.Function):
             rows = x.flatten(0, 1)
             turned = (d_covariance + d_covariance.mT) / len(rows)
             constant = d_middle / len(rows) - middle @ turned  # the covariance is of rows - middle
-            d_x = torch.addmm(constant, rows, turned).view_as(x)
+            d_x = _mixed(rows, turned, constant).view_as(x)
         d_weight = _add_slopes(x, weight, where, slope.contiguous(), d_x)
         return d_x.to(ctx.dtype), d_weight, None
 
@@ -78,17 +77,43 @@ def _maxima(x: Float[Tensor, "b n i"], weight: Float[Tensor, "o i"]) -> tuple[Te
 def _maxima_of_halves(x: Tensor, exact: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """The same of points in bfloat16: the maximum is the exact product of the point whose rounded
     one is largest."""
-    from pointcloud.cpu.bfloat_maxima import MOST_ROWS, places_of_maxima
+    rounded = weight.to(x.dtype)
+    if x.device.type == "cpu" and x.shape[1] < _MOST_ROWS:
+        from pointcloud.cpu.bfloat_maxima import places_of_maxima
 
-    rounded = weight.to(x.dtype).mT
-    # cloud by cloud, so that products are still near when their maxima are looked for
-    if x.device.type == "cpu" and x.shape[1] < MOST_ROWS:
-        bits = ((cloud @ rounded).view(torch.int16).numpy() for cloud in x)
-        where = torch.stack([torch.from_numpy(places_of_maxima(one)) for one in bits]).long()
+        bits = [one.view(torch.uint16).numpy() for one in (x, rounded)]
+        where = torch.from_numpy(places_of_maxima(*bits))
     else:
-        where = torch.stack([(cloud @ rounded).max(0).indices for cloud in x])
-    found = [(cloud[rows] * weight).sum(1) for cloud, rows in zip(exact, where, strict=True)]
-    return torch.stack(found), where
+        where = torch.stack([(cloud @ rounded.mT).max(0).indices for cloud in x])
+    if _compiled(exact):
+        from pointcloud.cpu.largest import products_at
+
+        found = products_at(exact.numpy(), weight.numpy(), where.numpy())
+        return torch.from_numpy(found), where
+    each = [(cloud[rows] * weight).sum(1) for cloud, rows in zip(exact, where, strict=True)]
+    return torch.stack(each), where
+
+
+def _covariance(rows: Float[Tensor, "n i"], middle: Float[Tensor, "i"]) -> Float[Tensor, "i i"]:
+    if rows.dtype == torch.float32 and rows.device.type == "cpu":
+        from pointcloud.cpu.covariance import covariance
+
+        return torch.from_numpy(covariance(rows.numpy(), middle.numpy()))
+    centred = rows - middle
+    return centred.mT @ centred / len(rows)
+
+
+def _mixed(
+    rows: Float[Tensor, "n i"], matrix: Float[Tensor, "i i"], constant: Float[Tensor, "i"]
+) -> Float[Tensor, "n i"]:
+    """rows matrix + constant."""
+    if rows.dtype == torch.float32 and rows.device.type == "cpu":
+        from pointcloud.cpu.dense import Dense
+
+        return torch.from_numpy(
+            Dense.of(matrix.numpy(), constant.numpy(), halves=False)(rows.numpy())
+        )
+    return torch.addmm(constant, rows, matrix)
 
 
 def _add_slopes(

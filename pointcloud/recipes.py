@@ -38,3 +38,15 @@ def default_config(name: Name, gaussian: GaussianConfig | None = None) -> ModelC
         return TransformerConfig()
     small = MambaConfig.small("pointnet" if name == "mamba3d" else "gaussian")
     return MambaConfig(**{**vars(small), "gaussian": gaussian})
+
+
+def name_of(config: ModelConfig) -> Name:
+    """The model that a configuration is one of."""
+    if isinstance(config, MambaConfig):
+        return "mamba3d" if config.encoder == "pointnet" else "mamba3d-3dgpe"
+    names: dict[type, Name] = {
+        TransformerConfig: "transformer",
+        PointNetConfig: "pointnet",
+        GaussianNetConfig: "3dgpe",
+    }
+    return names[type(config)]

@@ -17,3 +17,5 @@ ROOMY = _has("avx512f")
 keeps most in memory."""
 MULTIPLIES_BYTES = _has("avx512vnni")
 """Whether one instruction sums four products of bytes in each of sixteen lanes."""
+MULTIPLIES_HALVES = _has("avx512bf16")
+"""Whether one instruction sums two products of bfloat16 in each of sixteen lanes."""

@@ -13,6 +13,10 @@ from backbones.config import BackboneConfig
 from data.errors import UserError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from data.labelled_clouds import LabelledClouds
+    from pointcloud.classifier_files import SavedClassifier
     from pointcloud.config import FitConfig, ModelConfig
     from pointcloud.distillation import DistilConfig
 
@@ -23,6 +27,7 @@ _OF_THE_RECIPE = (
     "scale",
     "shift",
     "drop",
+    "warp",
     "average",
     "coarse_until",
     "gaussian_rate",
@@ -55,6 +60,9 @@ class Command:
     layers or (-3dgpe) by Gaussians."""
     teacher: str | None = None
     """A file of this command to distil from, or the name of a classifier that comes with darb3d."""
+    start_from: str | None = None
+    """A file of this command, or the name of a classifier that comes with darb3d, of the same
+    --model and classes: train on with its weights. It says what is built."""
     minutes: float | None = None
     """Length of the training; 10 when neither this nor --steps nor --epochs is given."""
     steps: int | None = None
@@ -104,6 +112,8 @@ class Command:
     """Move clouds by up to this many radii."""
     drop: float | None = None
     """Leave out up to this share of points."""
+    warp: float | None = None
+    """Bend clouds in places: 1 as far as published for PointWOLF, 0 not at all."""
     coarse_until: float | None = None
     """Progress until which a transformer or mamba3d sees half of the groups, for half of the work.
     """
@@ -149,7 +159,8 @@ class Command:
             raise UserError(f"--hold-out: expected above 0, below 1, found {self.hold_out}")
         if not 0.0 <= self.score_every < math.inf:
             raise UserError(f"--score-every: expected 0 or more, found {self.score_every}")
-        config = self._model_config()
+        start = self._start()
+        config = self._model_config() if start is None else start.model.config
         # options are refused before data are read
         self._check_fit(config)
         set_threads(self.threads)
@@ -159,6 +170,8 @@ class Command:
         console = Console(highlight=False, markup=False, soft_wrap=True)
         train, held_out = read_labelled_clouds(data).split(self.hold_out)
         say_data(console, train, held_out)
+        if start is not None:
+            _check_beginning(start, train, data.name, console)
         training = Training(
             self.out,
             state_path,
@@ -166,6 +179,7 @@ class Command:
             self._fit_config(self._steps(len(train))),
             self._distil_config(),
             self.teacher,
+            start,
             (train, held_out),
             data.name,
             self.data_terms,
@@ -184,6 +198,30 @@ class Command:
                 " darb3d fit classifier CLOUDS -o model.safetensors"
             )
         return given[0]
+
+    def _start(self) -> SavedClassifier | None:
+        """The classifier to train on, which must be what the other options ask for."""
+        from pointcloud.classifier_files import load_classifier
+        from pointcloud.package_weights import weights_file
+        from pointcloud.recipes import name_of
+
+        if self.start_from is None:
+            return None
+        if self.teacher is not None:
+            raise UserError("--start-from: expected no --teacher beside it; it has learned already")
+        path = weights_file(self.start_from, "--start-from")
+        found = load_classifier(path)
+        if name_of(found.model.config) != self.model:
+            raise UserError(
+                f"--model: expected {name_of(found.model.config)}, which --start-from {path} is,"
+                f" found {self.model}"
+            )
+        if self._model_config() != Command(self.out, model=self.model)._model_config():
+            raise UserError(
+                "--start-from: expected no options that say how the model is built, since the file"
+                " does; leave them out"
+            )
+        return found
 
     def _steps(self, clouds: int) -> int | None:
         if self.epochs is None:
@@ -271,6 +309,24 @@ class Command:
             return MambaConfig(**{**vars(whole), **own, **sizes})
         except ValueError as error:
             raise UserError(f"options: {error}") from None
+
+
+def _check_beginning(
+    start: SavedClassifier, train: LabelledClouds, data: str, console: Console
+) -> None:
+    """UserError for other classes; a warning where clouds held out now were trained on then."""
+    if start.classes != train.classes:
+        raise UserError(
+            f"--start-from: expected a classifier of the data's {len(train.classes)} classes,"
+            f" found one of {len(start.classes)} or of other names; darb3d adapt gives it others"
+        )
+    then = start.about.get("clouds")
+    if start.about.get("data") == data and then != len(train):
+        console.print(
+            f"warning: --start-from was trained on {then:,} clouds of {data}, and now"
+            f" {len(train):,} are trained on: what is held out now it may have seen, and the score"
+            " flatters; give the same --hold-out as then"
+        )
 
 
 def _check_state(path: Path, out: Path, resume: bool) -> None:

@@ -29,6 +29,8 @@ from simd.registers import ROOMY
 from simd.threads import guarded
 
 f32 = np.float32
+_BLOCK = 64 * ROWS
+"""Rows that are still near when the next columns are made of them."""
 _FEW = ROWS - 1
 """Rows at most of which each is done by itself, by one thread: another would not be awake yet."""
 
@@ -83,14 +85,15 @@ class Dense:
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _columns(x, weights, scale, bias, least, listed, made, pair):
-    """Thirty-two columns of every row, or the last sixteen."""
+def _columns(x, weights, scale, bias, least, listed, made, block_of_rows, pair):
+    """Thirty-two columns of a block of rows, or the last sixteen."""
     rows, depth = x.shape
     wide = len(bias)
     flat, out = x.reshape(-1), made.reshape(-1)
     first, last = 2 * pair, min(2 * pair + 2, wide // COUNT)
     together = ROOMY and last == first + 2
-    for begin in range(0, rows, ROWS):
+    first_row = block_of_rows * _BLOCK
+    for begin in range(first_row, min(first_row + _BLOCK, rows), ROWS):
         # the last six may be some of those before: equal numbers change nothing
         p = min(begin, rows - ROWS)
         if together:
@@ -148,5 +151,7 @@ def _store_scaled(out, row, block, scale, bias, least, total):
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
 def _many_rows(x, weights, scale, bias, least, listed, made):
-    for pair in prange((len(bias) // COUNT + 1) // 2):
-        _columns(x, weights, scale, bias, least, listed, made, pair)
+    pairs = (len(bias) // COUNT + 1) // 2
+    for task in prange(-(-len(x) // _BLOCK) * pairs):
+        block, pair = task // pairs, task % pairs
+        _columns(x, weights, scale, bias, least, listed, made, block, pair)

@@ -9,7 +9,7 @@ from numba import njit, prange
 
 from pointcloud.cpu.channels import PARTS, range_of
 from pointcloud.cpu.mixing import ROWS, mix_six, mix_twelve, padded, panels
-from simd.lane_memory import scratch, store
+from simd.lane_memory import load, load_part, scratch, store, store_sums
 from simd.lanes import COUNT, spread, where
 from simd.registers import ROOMY
 from simd.threads import guarded
@@ -38,7 +38,8 @@ def _higher(top, place, value, row):
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _higher_of_six(top, place, values, row):
+def higher_of_six(top, place, values, row):
+    """The largest of `top` and six values of rows from `row` on, and whose it is."""
     p, q, r, s, t, u = values
     top, place = _higher(top, place, p, row)
     top, place = _higher(top, place, q, row + 1)
@@ -78,8 +79,8 @@ def _largest(x, weights, every, found, places):
                 p, q, r, s, t, u, v, w, x_, y, z, o = mix_twelve(
                     flat, at, depth, weights, block * depth, depth, every, depth
                 )
-                top, place = _higher_of_six(top, place, (p, q, r, s, t, u), row)
-                right, place_right = _higher_of_six(right, place_right, (v, w, x_, y, z, o), row)
+                top, place = higher_of_six(top, place, (p, q, r, s, t, u), row)
+                right, place_right = higher_of_six(right, place_right, (v, w, x_, y, z, o), row)
             here = b * columns + block * COUNT
             _keep(flat_found, flat_places, here, top, place, at_rows)
             _keep(flat_found, flat_places, here + COUNT, right, place_right, at_rows)
@@ -90,8 +91,35 @@ def _largest(x, weights, every, found, places):
                 row = min(begin, rows - ROWS)
                 at = (b * rows + row) * depth
                 six = mix_six(flat, at, depth, weights, block * depth, every, depth)
-                top, place = _higher_of_six(top, place, six, row)
+                top, place = higher_of_six(top, place, six, row)
             _keep(flat_found, flat_places, b * columns + block * COUNT, top, place, at_rows)
+
+
+def products_at(
+    x: Float32[np.ndarray, "b n i"],
+    weight: Float32[np.ndarray, "o i"],
+    places: Int64[np.ndarray, "b o"],
+) -> Float32[np.ndarray, "b o"]:
+    """The product of each row of `weight` with the row of x that is its own."""
+    found = np.empty(places.shape, f32)
+    _products_at(x, weight, places, found)
+    return found
+
+
+@guarded
+@njit(parallel=True, error_model="numpy", nogil=True, cache=True)
+def _products_at(x, weight, places, found):
+    outputs, depth = weight.shape
+    rows, columns, flat = x.reshape(-1), weight.reshape(-1), found.reshape(-1)
+    whole = depth // COUNT * COUNT
+    for b in prange(len(x)):
+        for o in range(outputs):
+            at, there = (b * x.shape[1] + places[b, o]) * depth, o * depth
+            left = depth - whole
+            total = load_part(rows, at + whole, left) * load_part(columns, there + whole, left)
+            for i in range(0, whole, COUNT):
+                total = total + load(rows, at + i) * load(columns, there + i)
+            store_sums(flat, b * outputs + o, (total,))
 
 
 def add_slopes(

@@ -144,6 +144,27 @@ def test_scores_on_the_way_change_nothing(data: Path, tmp_path: Path, capsys) ->
     assert all((one[name] == other[name]).all() for name in one)
 
 
+def test_a_training_goes_on_from_a_file_and_its_card_says_so(
+    base: Path, data: Path, tmp_path: Path, capsys
+) -> None:
+    more = tmp_path / "more.safetensors"
+    words = ["fit", "classifier", str(data / "old.npz"), "--threads", "1", "--batch", "12"]
+    # a rate of next to nothing: what is written is what was begun with
+    words += ["--start-from", str(base), "--steps", "2", "--rate", "1e-12", "-o"]
+    assert main([*words, str(more)]) == 0
+    assert "warning" not in capsys.readouterr().out
+    one, other = (load_classifier(path) for path in (base, more))
+    assert other.model.config == one.model.config and other.about["steps"] == 2
+    began = other.about["began_with"]
+    assert began["data"] == "old.npz" and began["epochs"] == one.about["epochs"]
+    weights = [saved.model.state_dict() for saved in (one, other)]
+    for name in weights[0]:
+        np.testing.assert_allclose(weights[1][name], weights[0][name], atol=1e-8)
+    # clouds that the first training saw are not held out in silence
+    assert main([*words, str(tmp_path / "x.safetensors"), "--hold-out", "0.4"]) == 0
+    assert "what is held out now it may have seen" in capsys.readouterr().out
+
+
 def test_balance_lifts_the_rare_class_and_nothing_else(tmp_path: Path) -> None:
     clouds = made_clouds(("ball", "box"), 24)
     few = clouds.take(np.flatnonzero((clouds.labels == 0) | (np.arange(48) % 4 == 0)))
@@ -205,6 +226,22 @@ WRONG = [
     (
         [*FIT, "{data}/old.npz", "-o", "{out}", "--resume"],
         "expected an unfinished training",
+    ),
+    (
+        [*FIT, "{data}/old.npz", "-o", "{out}", "--start-from", "{base}", "--model", "3dgpe"],
+        "--model: expected transformer",
+    ),
+    (
+        [*FIT, "{data}/old.npz", "-o", "{out}", "--start-from", "{base}", "--centres", "9"],
+        "expected no options that say how the model is built",
+    ),
+    (
+        [*FIT, "{data}/mine", "-o", "{out}", "--start-from", "{base}"],
+        "expected a classifier of the data's 2 classes",
+    ),
+    (
+        [*FIT, "{data}/old.npz", "-o", "{out}", "--start-from", "nothing"],
+        "--start-from nothing: expected a file, or one of 3dgpe",
     ),
     (["adapt", "{data}/old.npz", "--data", "{data}/old.npz"], "expected a safetensors file"),
     (

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from pointcloud.cpu.bfloat_maxima import places_of_maxima
+from pointcloud.cpu.covariance import covariance
 from pointcloud.largest import largest, largest_normed
 from simd.threads import set_threads
 
@@ -87,13 +89,14 @@ def test_compiled_loops_find_the_references_maxima(sizes):
         torch.testing.assert_close(ours.double(), reference, rtol=1e-4, atol=1e-4)
 
 
-def test_threads_make_no_difference():
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_threads_make_no_difference(dtype):
     torch.manual_seed(1)
-    x, layer = torch.randn(3, 200, 32), nn.Linear(32, 300)
+    x, layer, norm = torch.randn(3, 200, 32).to(dtype), nn.Linear(32, 300), nn.BatchNorm1d(300)
     found = []
     for threads in (1, 2):
         set_threads(threads)
-        found.append(outcome(largest, x, layer))
+        found.append(outcome(largest_normed, x, layer, norm))
     set_threads(None)
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
 
@@ -123,14 +126,35 @@ def test_of_points_in_bfloat16_with_a_norm_gradients_lead_where_those_of_float32
         assert torch.nn.functional.cosine_similarity(found, expected, 0) > 0.97
 
 
-@pytest.mark.parametrize("columns", [1, 31, 64, 1000])
-def test_bits_of_bfloat16_sort_as_their_numbers(columns):
+@pytest.mark.parametrize(
+    "sizes", [(1, 1, 1, 1), (2, 5, 7, 33), (3, 100, 64, 1000), (1, 1024, 128, 96)]
+)
+def test_places_of_maxima_are_those_of_exact_products(sizes):
+    clouds, points, inputs, outputs = sizes
     torch.manual_seed(2)
-    numbers = torch.randn(300, columns).bfloat16()
-    numbers[5] = 0.0
-    numbers[6] = -0.0
-    places = places_of_maxima(numbers.view(torch.int16).numpy())
-    assert torch.equal(numbers[places, torch.arange(columns)], numbers.amax(0))
-    below = -numbers.abs() - 1.0
-    places = places_of_maxima(below.view(torch.int16).numpy())
-    assert torch.equal(below[places, torch.arange(columns)], below.amax(0))
+    x = torch.randn(clouds, points, inputs).bfloat16()
+    weight = torch.randn(outputs, inputs).bfloat16()
+    x[:, points // 2] = 0.0  # also where all products are below zero
+    weight[: outputs // 2] = -weight[: outputs // 2].abs()
+    x[:, : points // 2] = x[:, : points // 2].abs()
+    places = places_of_maxima(*(one.view(torch.uint16).numpy() for one in (x, weight)))
+    products = x.double() @ weight.double().mT
+    found = products.gather(1, torch.from_numpy(places)[:, None])[:, 0]
+    torch.testing.assert_close(found, products.amax(1), rtol=1e-5, atol=1e-5)
+
+
+def test_of_equal_products_the_first_is_the_place():
+    x = torch.ones(2, 40, 8).bfloat16()
+    weight = torch.ones(16, 8).bfloat16()
+    places = places_of_maxima(*(one.view(torch.uint16).numpy() for one in (x, weight)))
+    assert (places == 0).all()
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (5, 7), (63, 33), (1000, 64), (5003, 128)])
+def test_the_covariance_is_that_of_float64(sizes):
+    rows = np.random.default_rng(3).normal(3.0, 1.0, sizes).astype(np.float32)
+    middle = rows.mean(0)
+    centred = rows.astype(np.float64) - middle
+    found = covariance(rows, middle)
+    np.testing.assert_allclose(found, centred.T @ centred / len(rows), atol=2e-6)
+    assert np.array_equal(found, found.T)
