@@ -54,7 +54,7 @@ def softmax_attention(
     mask = allowed | ~somewhere
     if bias is not None:
         mask = bias.masked_fill(~mask, float("-inf"))
-    mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    mixed = _fused(q, k, v, mask)
     return mixed.masked_fill(~somewhere, 0.0)
 
 
@@ -71,13 +71,26 @@ def biased_attention(
     float64, loops of our own run.
     """
     if bias is None:
-        return functional.scaled_dot_product_attention(q, k, v)
+        return _fused(q, k, v)
     exact = torch.float64 in (q.dtype, bias.dtype)
     if torch.is_grad_enabled() and q.device.type == "cpu" and not (exact or q.shape[-1] % 16):
         return _Biased.apply(q, k, v, bias)  # type: ignore[return-value]
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
     scores = scores.unflatten(0, (len(bias), -1)) + bias[:, None]
     return scores.softmax(-1).flatten(0, 1) @ v
+
+
+def _fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
+    """torch's kernel; in float32 where a CPU is to find gradients of bfloat16, which take that
+    kernel four times as long."""
+    kind = q.dtype
+    if kind != torch.bfloat16 or q.device.type != "cpu" or not torch.is_grad_enabled():
+        return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    if mask is not None and mask.is_floating_point():
+        mask = mask.float()
+    with torch.autocast("cpu", enabled=False):
+        tokens = (x.float() for x in (q, k, v))
+        return functional.scaled_dot_product_attention(*tokens, attn_mask=mask).to(kind)
 
 
 class _Biased(torch.autograd.Function):
