@@ -13,7 +13,6 @@ from jaxtyping import Float, Float32, Int64
 
 from data.labelled_clouds import LabelledClouds
 from pointcloud.config import FitConfig
-from pointcloud.warping import warped
 
 _LEAST_POINTS = 16
 _SHARES = 16
@@ -50,8 +49,6 @@ def batch_of_step(data: LabelledClouds, config: FitConfig, step: int) -> Batch:
         # of a few shares: torch compiles products in bfloat16 anew for each number of rows
         left = 1.0 - config.drop * generator.integers(_SHARES + 1) / _SHARES
         clouds = [thinned(cloud, left, generator) for cloud in clouds]
-    if config.warp:
-        clouds = [warped(cloud, config.warp, generator) for cloud in clouds]
     stretched = [cloud * factor for cloud, factor in zip(clouds, stretch, strict=True)]
     return Batch(stretched, starts, shifts, data.labels[rows])
 

@@ -203,8 +203,6 @@ class FitConfig:
     """Each axis is moved by up to this, in radii of the cloud."""
     drop: float = 0.0
     """Up to this share of points is left out, the same of every cloud in a step."""
-    warp: float = 0.0
-    """Bend clouds in places (PointWOLF, arXiv 2110.05379), by this times the published strength."""
     rotate: bool = False
     """Turn clouds about their upright axis by any angle."""
     average: float = 0.0
@@ -232,7 +230,6 @@ class FitConfig:
         if (self.steps or 1) < 1 or (self.minutes or 1.0) <= 0:
             raise ValueError(f"expected a length above 0, found {self.steps or self.minutes}")
         _expect("drop", "0 to 0.99", self.drop, 0.0, 0.99)
-        _expect("warp", "0 to 3", self.warp, 0.0, 3.0)
         _expect("coarse_until", "0 to 1", self.coarse_until, 0.0, 1.0)
         _expect("average", "0 to below 1", self.average, 0.0, 1.0 - 1e-9)
         _expect("balance", "0 to 1", self.balance, 0.0, 1.0)

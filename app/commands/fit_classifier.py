@@ -27,7 +27,6 @@ _OF_THE_RECIPE = (
     "scale",
     "shift",
     "drop",
-    "warp",
     "average",
     "coarse_until",
     "gaussian_rate",
@@ -112,8 +111,6 @@ class Command:
     """Move clouds by up to this many radii."""
     drop: float | None = None
     """Leave out up to this share of points."""
-    warp: float | None = None
-    """Bend clouds in places: 1 as far as published for PointWOLF, 0 not at all."""
     coarse_until: float | None = None
     """Progress until which a transformer or mamba3d sees half of the groups, for half of the work.
     """
