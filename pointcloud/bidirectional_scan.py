@@ -33,10 +33,9 @@ class BidirectionalScan(nn.Module):
         self.leave = nn.Linear(config.inner, config.width, bias=False)
 
     def forward(self, tokens: Float[Tensor, "b t w"]) -> Float[Tensor, "b t w"]:
-        both = self.enter(tokens)
-        ahead = self.forwards(*both.chunk(2, -1))
-        back = self.backwards(*both.flip(-1).chunk(2, -1)).flip(-1)
-        return self.leave(ahead + back)
+        x, gate = self.enter(tokens).chunk(2, -1)
+        # not tokens are reversed, but the weights that read them, which are fewer
+        return self.leave(self.forwards(x, gate) + self.backwards(gate, x, reverse=True))
 
 
 class Direction(nn.Module):
@@ -61,12 +60,17 @@ class Direction(nn.Module):
         self.skip = nn.Parameter(torch.ones(inner))
 
     def forward(
-        self, x: Float[Tensor, "b t d"], gate: Float[Tensor, "b t d"]
+        self, x: Float[Tensor, "b t d"], gate: Float[Tensor, "b t d"], reverse: bool = False
     ) -> Float[Tensor, "b t d"]:
-        u = gated_convolution(x, self.conv_weight, self.conv_bias)
-        step, to_state, from_state = self.coefficients(u).split(
-            [self.rank, self.state, self.state], -1
-        )
-        dt = functional.linear(step, self.step.weight)
-        decay = -self.log_decay.exp()
-        return selective_scan(u, dt, decay, to_state, from_state, self.skip, gate, self.step.bias)
+        """What it makes of `x`; with `reverse` channels come and go in the other order."""
+
+        def ordered(weights: Tensor, axis: int) -> Tensor:
+            return weights.flip(axis) if reverse else weights
+
+        u = gated_convolution(x, ordered(self.conv_weight, 1), ordered(self.conv_bias, 0))
+        found = functional.linear(u, ordered(self.coefficients.weight, 1))
+        step, to_state, from_state = found.split([self.rank, self.state, self.state], -1)
+        dt = functional.linear(step, ordered(self.step.weight, 0))
+        decay = ordered(-self.log_decay.exp(), 0)
+        skip, bias = ordered(self.skip, 0), ordered(self.step.bias, 0)
+        return selective_scan(u, dt, decay, to_state, from_state, skip, gate, bias)
