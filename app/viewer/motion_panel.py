@@ -39,8 +39,8 @@ class MotionPanel:
             "mark hidden joints", True, hint="Hollow, where a joint was not seen and filled in"
         )
         names = gui.add_checkbox("names", False, hint="Or click a joint for its name")
-        in_place = gui.add_checkbox(
-            "in place", view.look.in_place, hint="Without the way along the floor"
+        self._in_place = gui.add_checkbox(
+            "in place", view.in_place, hint="Without the way along the floor"
         )
 
         @self._clip.on_update
@@ -78,10 +78,11 @@ class MotionPanel:
             view.look.names = names.value
             self._redraw()
 
-        @in_place.on_update
-        def _(_event: object) -> None:
-            view.look.in_place = in_place.value
-            view.rebuild()
+        @self._in_place.on_update
+        def _(event) -> None:
+            if event.client is not None:  # not what a clip asks for
+                view.look.in_place = self._in_place.value
+                view.rebuild()
 
         playback.on_clip.append(self._renew)
         self._renew()
@@ -104,6 +105,7 @@ class MotionPanel:
         if self._colour.options != by:
             self._colour.options = by
         self._colour.value = self._view.look.by
+        self._in_place.value = self._view.in_place
 
     def _redraw(self) -> None:
         self._view.draw()

@@ -31,7 +31,8 @@ class Look:
 
     by: str = BY_SIDE
     thickness: float = 1.0
-    in_place: bool = False
+    in_place: bool | None = None
+    """Without the way; None for what shows the clip best."""
     hidden_marked: bool = True
     names: bool = False
 
@@ -43,8 +44,9 @@ class SkeletonView:
         self._scene, self._playback = server.scene, playback
         self._server = server
         self.trails = Trails(server)
+        self.look = Look()
+        self.in_place = False
         self.placement: Placement = placed(playback.motion)
-        self.look = Look(in_place=self.placement.roams)
         playback.on_clip.append(self.rebuild)
         playback.on_frame.append(self.draw)
         playback.on_joint.append(self.draw)
@@ -60,7 +62,9 @@ class SkeletonView:
         """Make everything anew, for another clip or another placement."""
         motion, playback = self._playback.motion, self._playback
         with playback.lock, self._server.atomic():
-            self.placement = placed(motion, self.look.in_place)
+            chosen = self.look.in_place
+            self.in_place = placed(motion).roams if chosen is None else chosen
+            self.placement = placed(motion, self.in_place)
             if self.look.by not in choices(motion):
                 self.look.by = choices(motion)[0]
             self._scene.remove_by_name("/motion")

@@ -152,3 +152,21 @@ def test_without_a_lifter_keypoints_are_refused_in_one_line(tmp_path):
             served._open(tmp_path / "a.csv", "a")
     finally:
         served.close()
+
+
+def test_each_clip_opens_near_unless_someone_has_chosen():
+    dog = read_motions(DOG)[0]
+    way = np.linspace(0.0, 30 * dog.diagonal, len(dog))[:, None, None] * (1.0, 0.0, 0.0)
+    served = MotionPage([dog, replace(dog, xyz=dog.xyz + way)], port=0)
+    try:
+        shown = []
+        for clip in (0, 1, 0):
+            served.playback.choose(clip)
+            shown.append(served.view.in_place)
+        assert shown == [False, True, False]
+        assert not served.view.placement.roams
+        served.view.look.in_place = False
+        served.playback.choose(1)
+        assert served.view.placement.roams
+    finally:
+        served.close()
