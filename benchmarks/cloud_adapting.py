@@ -32,11 +32,14 @@ from pointcloud.fitting import fit, initial_state
 from pointcloud.forgetting import bounded, forget, parted
 from pointcloud.package_weights import weights_file
 from pointcloud.prediction import accuracy, features
+from pointcloud.recipes import changes_of
 
 RANK, BITS = 4, 4
 ADAPTED = ("head", "sine-lora", "lora", "all-0.001", "all-0.0003")
 """All weights at two rates: the better one is what the others are held against."""
 FORGOTTEN = ("sine-lora", "lora")
+ADAPTER_RATE = 3e-3
+"""Of `darb3d adapt`."""
 RATE, RETAIN_WEIGHT = 1e-3, 10.0
 """Of `darb3d forget`: its rate, and the weight of what is kept."""
 
@@ -76,7 +79,8 @@ def adapted(cell: Cell, steps: int) -> dict[str, float]:
     if cell.way == "head" or cell.way.startswith("all"):
         return _without_adapter(cell, saved.model, train, held_out, steps)
     kind: Any = cell.way
-    config = FitConfig(steps=steps, weight_decay=0.0, seed=cell.seed)
+    changes = changes_of(saved.model.config)
+    config = FitConfig(steps=steps, rate=ADAPTER_RATE, weight_decay=0.0, seed=cell.seed, **changes)
     adaptation, train = adapting.begin(
         saved, train, AdapterConfig(kind, RANK, 2.0 * RANK), cell.seed
     )
@@ -98,7 +102,7 @@ def _without_adapter(
     changed = sum(value.numel() for value in model.head.parameters())
     if cell.way != "head":
         rate = float(cell.way.removeprefix("all-"))
-        config = FitConfig(steps=steps, rate=rate, seed=cell.seed)
+        config = FitConfig(steps=steps, rate=rate, seed=cell.seed, **changes_of(model.config))
         fit(initial_state(model.requires_grad_(True), config), train, config)
         changed = sum(value.numel() for value in model.parameters())
     return {"accuracy": _percent(model, held_out), "bytes": 4 * changed}

@@ -52,3 +52,9 @@ def name_of(config: ModelConfig) -> Name:
         GaussianNetConfig: "3dgpe",
     }
     return names[type(config)]
+
+
+def changes_of(config: ModelConfig) -> dict[str, Any]:
+    """How the recipe of that model changes clouds: an adapter is shown what its base was."""
+    recipe = RECIPES[name_of(config)]
+    return {name: recipe[name] for name in ("scale", "shift", "drop") if name in recipe}

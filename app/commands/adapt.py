@@ -48,7 +48,7 @@ class Command:
     """Length of the training; 2 when neither this nor --steps is given."""
     steps: int | None = None
     """Length of the training in steps."""
-    rate: float = 1e-3
+    rate: float = 3e-3
     """Highest rate of AdamW."""
     seed: int = 0
     """Seed of every random draw."""
@@ -66,7 +66,9 @@ class Command:
         from pointcloud.classifier_files import load_classifier
         from pointcloud.package_weights import weights_file
         from pointcloud.prediction import accuracy, scores
+        from pointcloud.recipes import changes_of
 
+        # options are refused before files are read
         fit_config, adapter_config = self._configs()
         set_threads(self.threads)
         base = weights_file(self.base, "MODEL")
@@ -75,6 +77,7 @@ class Command:
             new_file(self.merged, "--merged")
         console = Console(highlight=False, markup=False, soft_wrap=True)
         saved = load_classifier(base)
+        fit_config = replace(fit_config, **changes_of(saved.model.config))
         train, held_out = read_labelled_clouds(self.data).split()
         say_data(console, train, held_out)
         try:
