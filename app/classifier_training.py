@@ -226,9 +226,8 @@ class Training:
         about = {"data": self.data_name, "classes": list(train.classes), "clouds": len(train)}
         about |= {"model": type(self.config).__name__, "options": asdict(self.config)}
         teacher = None if self.distil is None else {"file": self.teacher, **asdict(self.distil)}
-        return (
-            about | {"teacher": teacher} | ({"began_with": self._beginning()} if self.start else {})
-        )
+        began = {"began_with": self._beginning()} if self.start is not None else {}
+        return about | {"teacher": teacher} | began
 
     def _beginning(self) -> dict[str, Any]:
         """Of the file that is trained on: a card tells of all trainings behind it."""
