@@ -6,7 +6,6 @@ One factor counts from 0 to 255, the other from -128 to 127, as that instruction
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,12 @@ from numba.extending import overload, register_model
 from simd.lane_memory import address_of
 from simd.lanes import COUNT, VECTOR, intrinsic, lanes, shuffle
 from simd.registers import MULTIPLIES_BYTES
+from simd.run_products import WORD, WORDS, products_by
 
 QUAD = 4
 """Products in a sum of `with_products`."""
-_BYTE, _WORD = ir.IntType(8), ir.IntType(32)
-_SUMS = ir.VectorType(_WORD, COUNT)
+_BYTE = ir.IntType(8)
+_SUMS = WORDS
 _PAIRS = ir.VectorType(ir.IntType(16), 2 * COUNT)
 
 
@@ -78,9 +78,7 @@ def store_counts(array, place, value):
 def _sums_from(typing, array, place):
     def code(context, builder, signature, given):
         at = context.cast(builder, given[1], place, types.intp)
-        return builder.load(
-            address_of(context, builder, array, given[0], at, COUNT, _WORD), align=4
-        )
+        return builder.load(address_of(context, builder, array, given[0], at, COUNT, WORD), align=4)
 
     return sums(array, place), code
 
@@ -94,7 +92,7 @@ def _sums_from_overload(array, place):
 def _sums_to(typing, array, place, value):
     def code(context, builder, signature, given):
         at = context.cast(builder, given[1], place, types.intp)
-        address = address_of(context, builder, array, given[0], at, COUNT, _WORD)
+        address = address_of(context, builder, array, given[0], at, COUNT, WORD)
         builder.store(given[2], address, align=4)
         return context.get_dummy_value()
 
@@ -138,7 +136,7 @@ def _halves(builder: Any, bytes_: Any, signed: bool) -> list[Any]:
 
 def _of_pairs(builder: Any, found: Any, counts: Any, weights: Any) -> Any:
     """The same sums from products of sixteen bits, of which processors without VNNI add two."""
-    wide = ir.VectorType(_WORD, 2 * COUNT)
+    wide = ir.VectorType(WORD, 2 * COUNT)
     pairs = zip(_halves(builder, counts, False), _halves(builder, weights, True), strict=True)
     for a, b in pairs:
         made = builder.mul(builder.sext(a, wide), builder.sext(b, wide))
@@ -155,29 +153,7 @@ def _in_one(builder: Any, found: Any, counts: Any, weights: Any) -> Any:
     return builder.call(function, [found, counts, weights])
 
 
-def _products_by(emit: Callable[..., Any]) -> Any:
-    """`with_products` for compiled code, by what `emit` makes of four bytes in every column and of
-    the weights."""
-
-    @intrinsic
-    def products(typing, found, counts, at, weights, place):
-        def code(context, builder, signature, given):
-            here = context.cast(builder, given[2], at, types.intp)
-            there = context.cast(builder, given[4], place, types.intp)
-            quad = address_of(context, builder, counts, given[1], here, QUAD, _BYTE)
-            quad = builder.bitcast(quad, ir.PointerType(ir.VectorType(_WORD, 1)))
-            one = builder.load(quad, align=1)
-            four = shuffle(builder, one, one, [0] * COUNT)
-            columns = address_of(context, builder, weights, given[3], there, QUAD * COUNT, _BYTE)
-            columns = builder.load(builder.bitcast(columns, ir.PointerType(_SUMS)), align=1)
-            return emit(builder, given[0], four, columns)
-
-        return sums(sums, counts, at, weights, place), code
-
-    return products
-
-
-by_instruction, by_pairs = _products_by(_in_one), _products_by(_of_pairs)
+by_instruction, by_pairs = (products_by(emit, sums, _BYTE) for emit in (_in_one, _of_pairs))
 _with_products = by_instruction if MULTIPLIES_BYTES else by_pairs
 
 

@@ -7,22 +7,19 @@ numba has no bfloat16: arrays hold its bits, as uint16.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils
 from numba.extending import overload
 
-from simd.lane_memory import address_of
-from simd.lanes import COUNT, FLAGS, VECTOR, intrinsic, lanes, shuffle
+from simd.lanes import COUNT, FLAGS, VECTOR, lanes
 from simd.registers import MULTIPLIES_HALVES
+from simd.run_products import WORDS, products_by
 
 PAIR = 2
 """Products in a sum of `with_half_products`."""
-_HALF, _WORD = ir.IntType(16), ir.IntType(32)
-_WORDS = ir.VectorType(_WORD, COUNT)
 
 
 class _Bfloat(ir.Type):  # llvmlite has no name for it, LLVM has
@@ -52,8 +49,8 @@ def _as_numbers(bits):
 
 def _parts(builder: Any, words: Any) -> list[Any]:
     """The lower and the upper half of each word as a float32."""
-    sixteen = ir.Constant(_WORDS, [16] * COUNT)
-    mask = ir.Constant(_WORDS, [0xFFFF0000] * COUNT)
+    sixteen = ir.Constant(WORDS, [16] * COUNT)
+    mask = ir.Constant(WORDS, [0xFFFF0000] * COUNT)
     parts = (builder.shl(words, sixteen), builder.and_(words, mask))
     return [builder.bitcast(part, VECTOR) for part in parts]
 
@@ -74,29 +71,9 @@ def _in_one(builder: Any, found: Any, numbers: Any, weights: Any) -> Any:
     return builder.call(function, [found, *pairs])
 
 
-def _products_by(emit: Callable[..., Any]) -> Any:
-    """`with_half_products` for compiled code, by what `emit` makes of one pair in every column and
-    of the weights."""
-
-    @intrinsic
-    def products(typing, found, numbers, at, weights, place):
-        def code(context, builder, signature, given):
-            here = context.cast(builder, given[2], at, types.intp)
-            there = context.cast(builder, given[4], place, types.intp)
-            pair = address_of(context, builder, numbers, given[1], here, PAIR, _HALF)
-            pair = builder.bitcast(pair, ir.PointerType(ir.VectorType(_WORD, 1)))
-            one = builder.load(pair, align=2)
-            every = shuffle(builder, one, one, [0] * COUNT)
-            columns = address_of(context, builder, weights, given[3], there, PAIR * COUNT, _HALF)
-            columns = builder.load(builder.bitcast(columns, ir.PointerType(_WORDS)), align=2)
-            return emit(builder, given[0], every, columns)
-
-        return lanes(lanes, numbers, at, weights, place), code
-
-    return products
-
-
-by_instruction, by_parts = _products_by(_in_one), _products_by(_of_parts)
+by_instruction, by_parts = (
+    products_by(emit, lanes, ir.IntType(16)) for emit in (_in_one, _of_parts)
+)
 _with_half_products = by_instruction if MULTIPLIES_HALVES else by_parts
 
 

@@ -318,7 +318,7 @@ def _check_beginning(
             f" found one of {len(start.classes)} or of other names; darb3d adapt gives it others"
         )
     then = start.about.get("clouds")
-    if start.about.get("data") == data and then != len(train):
+    if start.about.get("data") == data and isinstance(then, int) and then != len(train):
         console.print(
             f"warning: --start-from was trained on {then:,} clouds of {data}, and now"
             f" {len(train):,} are trained on: what is held out now it may have seen, and the score"
