@@ -37,7 +37,7 @@ class AdapterConfig:
     omega: float = 100.0
     """Frequency within the sine or tanh; lora and dora have none."""
     targets: tuple[str, ...] = (*ATTENTION, *FEED_FORWARD)
-    """Last part of the names of the layers that carry one."""
+    """Last part, or parts, of the names of the layers that carry one."""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -148,7 +148,7 @@ def _places(
 ) -> Iterator[tuple[str, nn.Module, str]]:
     """(name, layer, name of its weight) of every layer that can carry an adapter."""
     for name, module in model.named_modules():
-        if targets is not None and name.rpartition(".")[2] not in targets:
+        if targets is not None and not f".{name}".endswith(tuple(f".{one}" for one in targets)):
             continue
         if isinstance(module, nn.MultiheadAttention) and module.in_proj_weight is not None:
             yield name, module, "in_proj_weight"

@@ -1,4 +1,4 @@
-"""Which layers of each model carry an adapter, by the last part of their names."""
+"""Which layers of each model carry an adapter, by the last parts of their names."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from backbones.adapters import ATTENTION, FEED_FORWARD
 from pointcloud.config import GaussianNetConfig, MambaConfig, ModelConfig, TransformerConfig
 
 _SCAN = ("enter", "leave")
-_NECK = ("0", "1")
-"""Of the neck and of the T-Net; a PointNet calls its own layers so, too."""
+_NECK = ("neck.layers.0", "neck.layers.1", "t_net.layers.0", "t_net.layers.1")
+_SHARED = ("encoder.layers.1", "encoder.layers.2")
+"""Of a PointNet but the first, which sees three numbers: no room for a rank of four."""
 
 
 def adaptable(config: ModelConfig) -> tuple[str, ...]:
@@ -16,7 +17,7 @@ def adaptable(config: ModelConfig) -> tuple[str, ...]:
         return (*ATTENTION, *FEED_FORWARD)
     if isinstance(config, MambaConfig):
         return _SCAN
-    return (*_NECK, "mixer" if isinstance(config, GaussianNetConfig) else "2")
+    return (*_NECK, *(("mixer",) if isinstance(config, GaussianNetConfig) else _SHARED))
 
 
 def forgetful(config: ModelConfig) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import pytest
 
 import pointcloud
 from backbones.adapter_files import fingerprint
-from backbones.adapters import AdapterConfig, adapters_of
+from backbones.adapters import AdapterConfig, adapters_of, attach, low_rank_parts
 from backbones.config import BackboneConfig
 from backbones.unlearning import UnlearningConfig
 from data.errors import UserError
@@ -18,6 +18,7 @@ from pointcloud.classifier_files import save_classifier as save
 from pointcloud.config import FitConfig, TransformerConfig
 from pointcloud.fitting import fit, initial_state
 from pointcloud.forgetting import bounded, forget, parted
+from pointcloud.package_weights import NAMES, weights_file
 from pointcloud.prediction import accuracy, scores
 from tests.pointcloud.small_models import SMALL as SMALL_MODELS
 from tests.pointcloud.solids import made_clouds
@@ -117,3 +118,15 @@ def test_a_class_is_forgotten_and_the_others_kept(base) -> None:
     assert kept.overall >= before.overall - 0.1
     with pytest.raises(ValueError, match="to forget and to keep"):
         forget(model, OLD, ("cone",), config, UnlearningConfig(1))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_model_of_the_package_takes_the_default_adapter(name: str) -> None:
+    saved = load_classifier(weights_file(name))
+    adaptation, _ = adapting.begin(saved, NEW, AdapterConfig())
+    low_rank = low_rank_parts(adapters_of(adaptation.model))
+    assert low_rank and all(len(part.b) > 3 and part.a.shape[1] > 3 for part in low_rank.values())
+    saved = load_classifier(weights_file(name))
+    assert (
+        attach(saved.model, bounded(saved.model.config, "sine-lora", 4)).keys() <= low_rank.keys()
+    )
