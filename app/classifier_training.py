@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from data.labelled_clouds import LabelledClouds
+    from pointcloud.advice import Advisers
     from pointcloud.classifier_files import SavedClassifier
     from pointcloud.config import FitConfig, ModelConfig
     from pointcloud.distillation import DistilConfig
@@ -41,6 +42,8 @@ class Training:
     teacher: str | None
     start: SavedClassifier | None
     """What to train on; without it a model is made."""
+    advisers: tuple[str, ...]
+    """Files or names of those whose scores are learned beside labels."""
     data: tuple[LabelledClouds, LabelledClouds]
     """To train on, and held out."""
     data_name: str
@@ -98,7 +101,7 @@ class Training:
             distillation.begin(lesson, model, solve=not resume)
             self.console.print(f"learning from the teacher: {name}")
         state, about = initial_state(model, config), {**self._about(), "stage": name}
-        aim = classifying(state, train, config) if lesson is None else lesson.aim
+        aim = classifying(state, train, config, self._advisers()) if lesson is None else lesson.aim
         if resume:
             load_training(self.state_path, state, config, about)
             self.console.print(f"resuming at step {state.step}")
@@ -194,6 +197,8 @@ class Training:
         if self.teacher is not None and self.distil is not None:
             # its name: where it lay is nobody's business who gets the model
             written["distilled"] = {"teacher": Path(self.teacher).stem, **asdict(self.distil)}
+        if self.advisers:
+            written["advised_by"] = [Path(name).stem for name in self.advisers]
         if self.start is not None:
             written["began_with"] = self._beginning()
         saved = SavedClassifier(model, train.classes, written, temperature, familiarity)
@@ -214,6 +219,13 @@ class Training:
         check_teacher(saved, self.data[0].classes, model, f"--teacher {path}")
         return saved.model
 
+    def _advisers(self) -> Advisers | None:
+        from pointcloud.advice import load_advisers
+
+        if not self.advisers:
+            return None
+        return load_advisers(self.advisers, self.data[0].classes)
+
     def _lessons(self, model: Any, teacher: Any) -> list[Any]:
         from pointcloud.distillation import lessons
 
@@ -227,12 +239,13 @@ class Training:
         about |= {"model": type(self.config).__name__, "options": asdict(self.config)}
         teacher = None if self.distil is None else {"file": self.teacher, **asdict(self.distil)}
         began = {"began_with": self._beginning()} if self.start is not None else {}
-        return about | {"teacher": teacher} | began
+        advised = {"advisers": list(self.advisers)} if self.advisers else {}
+        return about | {"teacher": teacher} | advised | began
 
     def _beginning(self) -> dict[str, Any]:
         """Of the file that is trained on: a card tells of all trainings behind it."""
         assert self.start is not None
-        told = ("data", "epochs", "seconds", "seed", "distilled", "began_with")
+        told = ("data", "epochs", "seconds", "seed", "distilled", "advised_by", "began_with")
         return {name: self.start.about[name] for name in told if name in self.start.about}
 
 

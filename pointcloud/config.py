@@ -195,6 +195,8 @@ class FitConfig:
     """Of AdamW, on matrices; not on biases, scales and Gaussians."""
     smoothing: float = 0.1
     """Share of the target that is spread over all classes (Szegedy et al. 2016)."""
+    advice: float = 0.0
+    """Share of the target that is what advisers say of the cloud, instead of its label."""
     clip: float = 1.0
     """Largest norm of the gradient."""
     scale: float = 1.5
@@ -233,6 +235,7 @@ class FitConfig:
         _expect("coarse_until", "0 to 1", self.coarse_until, 0.0, 1.0)
         _expect("average", "0 to below 1", self.average, 0.0, 1.0 - 1e-9)
         _expect("balance", "0 to 1", self.balance, 0.0, 1.0)
+        _expect("advice", "0 to 1", self.advice, 0.0, 1.0)
 
 
 def check_fit(fit: FitConfig, config: ModelConfig) -> None:

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from backbones.training_state import TrainingState, seeded
 from data.labelled_clouds import LabelledClouds
+from pointcloud.advice import Advisers, targets
 from pointcloud.ahead import Ahead
 from pointcloud.batches import batch_of_step
 from pointcloud.config import FitConfig, check_fit, fewer_centres
@@ -109,26 +110,34 @@ def fit(
         state.finish()
 
 
-def classifying(state: FitState, data: LabelledClouds, config: FitConfig) -> Aim:
-    """Cross-entropy of a step's batch, which is made while the step before it trains."""
+def classifying(
+    state: FitState, data: LabelledClouds, config: FitConfig, advisers: Advisers | None = None
+) -> Aim:
+    """Cross-entropy of a step's batch, which is made, and shown to `advisers`, while the step
+    before it trains."""
     model: Any = state.model
     check_fit(config, model.config)
     few = fewer_centres(model.config) if config.coarse_until else None
 
-    def prepared(step: int, coarse: bool) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def prepared(step: int, coarse: bool) -> tuple[Tensor, Tensor | None, tuple[Tensor, ...]]:
         batch = batch_of_step(data, config, step)
         groups = {"centres": few} if coarse else {}
         inputs = model.prepare(batch.clouds, batch.starts, batch.shifts, **groups)
-        return torch.from_numpy(batch.labels), inputs
+        said = torch.from_numpy(advisers(batch.clouds)) if advisers is not None else None
+        return torch.from_numpy(batch.labels), said, inputs
 
     batches = Ahead(prepared)
 
     def aim(step: int) -> tuple[Tensor, dict[str, Any]]:
         coarse = few is not None and state.progress(config) < config.coarse_until
-        labels, inputs = batches.take((step, coarse), (step + 1, coarse))
+        labels, said, inputs = batches.take((step, coarse), (step + 1, coarse))
         with torch.autocast(inputs[0].device.type, torch.bfloat16, enabled=config.bf16):
             scores = model(*inputs).float()
-        loss = functional.cross_entropy(scores, labels, label_smoothing=config.smoothing)
+        if said is None:
+            loss = functional.cross_entropy(scores, labels, label_smoothing=config.smoothing)
+        else:
+            wanted = targets(labels, said, config.advice, config.smoothing)
+            loss = functional.cross_entropy(scores, wanted)
         return loss, {"accuracy": (scores.argmax(-1) == labels).double().mean().item()}
 
     return aim

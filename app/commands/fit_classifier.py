@@ -62,6 +62,11 @@ class Command:
     start_from: str | None = None
     """A file of this command, or the name of a classifier that comes with darb3d, of the same
     --model and classes: train on with its weights. It says what is built."""
+    advisers: tuple[str, ...] = ()
+    """Files of this command, or names of classifiers that come with darb3d, of the data's classes
+    and of any model: what they say of a cloud is learned beside its label."""
+    advice: float = 0.7
+    """Share of what --advisers say in what is learned; 1 leaves the labels out."""
     minutes: float | None = None
     """Length of the training; 10 when neither this nor --steps nor --epochs is given."""
     steps: int | None = None
@@ -177,6 +182,7 @@ class Command:
             self._distil_config(),
             self.teacher,
             start,
+            self.advisers,
             (train, held_out),
             data.name,
             self.data_terms,
@@ -248,6 +254,7 @@ class Command:
                 seed=self.seed,
                 bf16=self.bf16,
                 balance=self.balance,
+                advice=self.advice if self.advisers else 0.0,
                 **{**RECIPES[self.model], **given},
             )
         except ValueError as error:

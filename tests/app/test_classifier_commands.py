@@ -165,6 +165,21 @@ def test_a_training_goes_on_from_a_file_and_its_card_says_so(
     assert "what is held out now it may have seen" in capsys.readouterr().out
 
 
+def test_advisers_are_learned_from_and_stand_in_the_card(
+    base: Path, data: Path, tmp_path: Path, capsys
+) -> None:
+    path = tmp_path / "advised.safetensors"
+    words = ["fit", "classifier", str(data / "old.npz"), "--threads", "1", "--batch", "12"]
+    words += ["--model", "3dgpe", "--gaussians", "8", "--width", "32", "--no-t-net"]
+    words += ["--advisers", str(base), "--steps", "3", "-o", str(path)]
+    assert main([*words, "--advice", "0.6"]) == 0
+    about = load_classifier(path).about
+    assert about["advised_by"] == ["base"] and about["recipe"]["advice"] == 0.6
+    capsys.readouterr()
+    assert main(["inspect", str(path)]) == 0
+    assert "base" in capsys.readouterr().out
+
+
 def test_balance_lifts_the_rare_class_and_nothing_else(tmp_path: Path) -> None:
     clouds = made_clouds(("ball", "box"), 24)
     few = clouds.take(np.flatnonzero((clouds.labels == 0) | (np.arange(48) % 4 == 0)))
@@ -243,6 +258,14 @@ WRONG = [
         [*FIT, "{data}/old.npz", "-o", "{out}", "--start-from", "nothing"],
         "--start-from nothing: expected a file, or one of 3dgpe",
     ),
+    (
+        [*FIT, "{data}/mine", "-o", "{out}", "--advisers", "{base}"],
+        "--advisers {base}: expected a classifier of the data's 2 classes",
+    ),
+    (
+        [*FIT, "{data}/old.npz", "-o", "{out}", "--advisers", "{base}", "--advice", "1.5"],
+        "advice: expected 0 to 1, found 1.5",
+    ),
     (["adapt", "{data}/old.npz", "--data", "{data}/old.npz"], "expected a safetensors file"),
     (
         ["adapt", "{base}", "--data", "{data}/mine", "--bits", "9"],
@@ -269,7 +292,8 @@ def test_wrong_input_is_one_line_and_2(base, data, tmp_path, capsys, words, says
     capsys.readouterr()
     assert main([word.format(**places) for word in words]) == 2
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and error.startswith("error: ") and says in error
+    assert error.count("\n") == 1 and error.startswith("error: ")
+    assert says.format(**places) in error
     assert not list(tmp_path.iterdir())
 
 
