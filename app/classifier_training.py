@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.classifiers import percent
+from app.count_progress import CountProgress
 from app.interrupts import StopRequest
 from app.progress import TrainProgress, describe_fit
 
 if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Float32
     from rich.console import Console
 
     from data.labelled_clouds import LabelledClouds
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from pointcloud.classifier_files import SavedClassifier
     from pointcloud.config import FitConfig, ModelConfig
     from pointcloud.distillation import DistilConfig
-    from pointcloud.fitting import FitState
+    from pointcloud.fitting import Aim, FitState
 
 _LABELS = "labels"
 """The stage that every training ends with."""
@@ -59,9 +62,11 @@ class Training:
     def run(self, resume: bool) -> int:
         """Train, score, write; returns the exit code."""
         from backbones.training_state import read_about
+        from pointcloud.advice import load_advisers
         from pointcloud.classifier_files import new_model
 
         train, _ = self.data
+        advisers = load_advisers(self.advisers, train.classes)
         if self.start is not None:
             model = self.start.model
         else:
@@ -74,17 +79,17 @@ class Training:
         if at not in names:  # another kind of training: the first stage's check says which
             at = names[0]
         for name in names[names.index(at) :]:
-            code = self._stage(name, model, teacher, resume)
+            code = self._stage(name, model, teacher, advisers, resume)
             if code:
                 return code
             resume = False
         return self._finish(model)
 
-    def _stage(self, name: str, model: Any, teacher: Any, resume: bool) -> int:
+    def _stage(self, name: str, model: Any, teacher: Any, advisers: Advisers, resume: bool) -> int:
         """Train one stage; 0, or the exit code of whoever stopped it."""
         from backbones.training_state import load_training, save_training
         from pointcloud import distillation
-        from pointcloud.fitting import classifying, descend, initial_state
+        from pointcloud.fitting import classifying, initial_state
 
         train, _ = self.data
         config, lesson = self.fit, None
@@ -101,7 +106,6 @@ class Training:
             distillation.begin(lesson, model, solve=not resume)
             self.console.print(f"learning from the teacher: {name}")
         state, about = initial_state(model, config), {**self._about(), "stage": name}
-        aim = classifying(state, train, config, self._advisers()) if lesson is None else lesson.aim
         if resume:
             load_training(self.state_path, state, config, about)
             self.console.print(f"resuming at step {state.step}")
@@ -109,21 +113,14 @@ class Training:
         def save(now: FitState) -> None:
             save_training(self.state_path, now, config, about)
 
-        clock, every = _Clock(), 0
-        if self.score_every and name == _LABELS:
-            steps_of_a_pass = len(train) // min(self.fit.batch, len(train))
-            every = max(1, round(self.score_every * steps_of_a_pass))
         with StopRequest() as stop:
-            with TrainProgress(self.console, describe_fit, "starting") as progress:
-
-                def report(step: int, values: dict[str, Any]) -> bool:
-                    progress.update(step, values)
-                    if every and step % every == 0:
-                        with clock.standing():
-                            self._score(state)
-                    return not stop
-
-                descend(state, aim, config, report, save, self.save_every_s, clock)
+            if lesson is not None:
+                aim = lesson.aim
+            else:
+                aim = classifying(state, train, config, self._advice(advisers, stop))
+            if not stop:
+                every = self._steps_of_a_score() if lesson is None else 0
+                self._descend(state, aim, config, save, every, stop)
             if stop:
                 save(state)
                 self.console.print(
@@ -133,6 +130,55 @@ class Training:
         state.finish()
         self.spent = state
         return 0
+
+    def _descend(
+        self,
+        state: FitState,
+        aim: Aim,
+        config: FitConfig,
+        save: Callable[[FitState], None],
+        every: int,
+        stop: StopRequest,
+    ) -> None:
+        """With a bar, and a score after `every` steps, unless that is 0."""
+        from pointcloud.fitting import descend
+
+        clock = _Clock()
+        with TrainProgress(self.console, describe_fit, "starting") as progress:
+
+            def report(step: int, values: dict[str, Any]) -> bool:
+                progress.update(step, values)
+                if every and step % every == 0:
+                    with clock.standing():
+                        self._score(state)
+                return not stop
+
+            descend(state, aim, config, report, save, self.save_every_s, clock)
+
+    def _steps_of_a_score(self) -> int:
+        """Steps between two scores; 0 where none are wanted."""
+        if not self.score_every:
+            return 0
+        clouds = len(self.data[0])
+        return max(1, round(self.score_every * (clouds // min(self.fit.batch, clouds))))
+
+    def _advice(
+        self, advisers: Advisers, stop: StopRequest
+    ) -> Float32[np.ndarray, "c classes"] | None:
+        """What advisers say of the clouds to train on; none without advisers, or when stopped."""
+        from pointcloud.advice import advice, versions_of
+
+        if not advisers.predictors:
+            return None
+        train, _ = self.data
+        self.console.print("asking advisers about every cloud")
+        with CountProgress(self.console, versions_of(train)) as progress:
+
+            def report(count: int) -> bool:
+                progress.add(count)
+                return not stop
+
+            return advice(advisers, train, self.fit, report)
 
     def _score(self, state: FitState) -> None:
         """Of the weights as they are: printed, and a line of the curve."""
@@ -218,13 +264,6 @@ class Training:
         saved = load_classifier(path)
         check_teacher(saved, self.data[0].classes, model, f"--teacher {path}")
         return saved.model
-
-    def _advisers(self) -> Advisers | None:
-        from pointcloud.advice import load_advisers
-
-        if not self.advisers:
-            return None
-        return load_advisers(self.advisers, self.data[0].classes)
 
     def _lessons(self, model: Any, teacher: Any) -> list[Any]:
         from pointcloud.distillation import lessons

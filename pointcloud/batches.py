@@ -23,6 +23,8 @@ _SHARES = 16
 class Batch:
     """What one step sees."""
 
+    rows: Int64[np.ndarray, "b"]
+    """Which clouds of the data these are."""
     clouds: list[Float[np.ndarray, "_ 3"]]
     """Turned, thinned, each axis stretched."""
     starts: Int64[np.ndarray, "b"]
@@ -36,7 +38,16 @@ class Batch:
 def batch_of_step(data: LabelledClouds, config: FitConfig, step: int) -> Batch:
     """The batch of step 1, 2, ..."""
     rows = rows_of_step(len(data), config.batch, step, config.seed)
-    generator = np.random.default_rng([config.seed, step, 1])
+    return changed(data, rows, config, np.random.default_rng([config.seed, step, 1]))
+
+
+def changed(
+    data: LabelledClouds,
+    rows: Int64[np.ndarray, "b"],
+    config: FitConfig,
+    generator: np.random.Generator,
+) -> Batch:
+    """The clouds in `rows` as a batch, changed at random as `config` says."""
     size, span = (len(rows), 1, 3), np.log(config.scale)
     stretch = np.exp(generator.uniform(-span, span, size))
     starts = generator.integers(1 << 31, size=len(rows))
@@ -50,7 +61,7 @@ def batch_of_step(data: LabelledClouds, config: FitConfig, step: int) -> Batch:
         left = 1.0 - config.drop * generator.integers(_SHARES + 1) / _SHARES
         clouds = [thinned(cloud, left, generator) for cloud in clouds]
     stretched = [cloud * factor for cloud, factor in zip(clouds, stretch, strict=True)]
-    return Batch(stretched, starts, shifts, data.labels[rows])
+    return Batch(rows, stretched, starts, shifts, data.labels[rows])
 
 
 def turned(cloud: Float[np.ndarray, "n 3"], angle_rad: float) -> Float[np.ndarray, "n 3"]:

@@ -14,13 +14,13 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 from torch.nn import functional
 
 from backbones.training_state import TrainingState, seeded
 from data.labelled_clouds import LabelledClouds
-from pointcloud.advice import Advisers, targets
+from pointcloud.advice import targets
 from pointcloud.ahead import Ahead
 from pointcloud.batches import batch_of_step
 from pointcloud.config import FitConfig, check_fit, fewer_centres
@@ -101,20 +101,24 @@ def fit(
     save: Callable[[FitState], None] | None = None,
     save_every_s: float = 300.0,
     clock: Callable[[], float] = time.perf_counter,
+    advice: Float32[np.ndarray, "c classes"] | None = None,
 ) -> None:
-    """Train `state` in place to say the labels of `data` (see `descend`); the report's accuracy is
-    that of its batch."""
-    aim = classifying(state, data, config)
+    """Train `state` in place to say the labels of `data`, and what `advice` says (see `descend`);
+    the report's accuracy is that of its batch."""
+    aim = classifying(state, data, config, advice)
     descend(state, aim, config, report, save, save_every_s, clock)
     if state.progress(config) >= 1.0:
         state.finish()
 
 
 def classifying(
-    state: FitState, data: LabelledClouds, config: FitConfig, advisers: Advisers | None = None
+    state: FitState,
+    data: LabelledClouds,
+    config: FitConfig,
+    advice: Float32[np.ndarray, "c classes"] | None = None,
 ) -> Aim:
-    """Cross-entropy of a step's batch, which is made, and shown to `advisers`, while the step
-    before it trains."""
+    """Cross-entropy of a step's batch, which is made while the step before it trains, to its labels
+    and to `advice` on each cloud of the data."""
     model: Any = state.model
     check_fit(config, model.config)
     few = fewer_centres(model.config) if config.coarse_until else None
@@ -123,7 +127,7 @@ def classifying(
         batch = batch_of_step(data, config, step)
         groups = {"centres": few} if coarse else {}
         inputs = model.prepare(batch.clouds, batch.starts, batch.shifts, **groups)
-        said = torch.from_numpy(advisers(batch.clouds)) if advisers is not None else None
+        said = None if advice is None else torch.from_numpy(advice[batch.rows])
         return torch.from_numpy(batch.labels), said, inputs
 
     batches = Ahead(prepared)

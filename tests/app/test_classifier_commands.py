@@ -13,6 +13,7 @@ import pytest
 
 from app.__main__ import main
 from data.labelled_clouds import LabelledClouds
+from pointcloud.advice import Advisers
 from pointcloud.classifier_files import load_classifier
 from tests.pointcloud.solids import made_clouds, write_npz
 
@@ -178,6 +179,33 @@ def test_advisers_are_learned_from_and_stand_in_the_card(
     capsys.readouterr()
     assert main(["inspect", str(path)]) == 0
     assert "base" in capsys.readouterr().out
+
+
+def test_a_stop_while_advisers_are_asked_loses_no_lesson(
+    base: Path, data: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    teacher, out = tmp_path / "teacher.safetensors", tmp_path / "student.safetensors"
+    words = ["fit", "classifier", str(data / "old.npz"), "--threads", "1", "--batch", "12"]
+    words += ["--width", "32", "--no-t-net", "--steps", "2"]
+    assert main([*words, "--model", "pointnet", "-o", str(teacher)]) == 0
+    words += ["--model", "3dgpe", "--gaussians", "8", "--teacher", str(teacher)]
+    words += ["--distil-steps", "3", "--advisers", str(base)]
+    whole = tmp_path / "whole.safetensors"
+    assert main([*words, "-o", str(whole)]) == 0
+    ask = Advisers.__call__
+
+    def asked(self, clouds):
+        signal.raise_signal(signal.SIGTERM)
+        return ask(self, clouds)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Advisers, "__call__", asked)
+        assert main([*words, "-o", str(out)]) == 128 + signal.SIGTERM
+    assert not out.exists() and "stopped at step 0" in capsys.readouterr().out
+    assert main([*words, "-o", str(out), "--resume"]) == 0
+    assert "learning from the teacher" not in capsys.readouterr().out
+    one, other = (load_classifier(path).model.state_dict() for path in (whole, out))
+    assert all((one[name] == other[name]).all() for name in one)
 
 
 def test_balance_lifts_the_rare_class_and_nothing_else(tmp_path: Path) -> None:
