@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from app.durations import format_duration, seconds_left
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -50,11 +52,16 @@ class CountProgress:
         """In words."""
         return f"{self.done / max(self.seconds, 1e-9):,.1f} clouds a second"
 
+    @property
+    def _pace(self) -> str:
+        left = seconds_left(self.done / max(self._total, 1), self.seconds)
+        return f"{self.speed}  {format_duration(left)} left"
+
     def add(self, count: int = 1) -> None:
         """So many more are done."""
         self.done += count
         if self._bar:
-            self._bar.update(self._task, completed=self.done, description=self.speed)
+            self._bar.update(self._task, completed=self.done, description=self._pace)
         elif self._total >= self._least and time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + PLAIN_EVERY_S
-            self._console.print(f"{self.done:,} of {self._total:,}  {self.speed}")
+            self._console.print(f"{self.done:,} of {self._total:,}  {self._pace}")

@@ -9,41 +9,42 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from app.viewer.training_panel import format_duration, seconds_left
+from app.durations import format_duration, seconds_left
 
 PLAIN_EVERY_S = 5.0
 
 
+def _left(values: dict[str, Any]) -> str:
+    return format_duration(seconds_left(values.get("progress", 0.0), values["seconds"]))
+
+
 def describe(values: dict[str, Any]) -> str:
     """One line of numbers: loss, PSNR, splats, speed, time left."""
-    left = seconds_left(values)
     return (
         f"loss {values['loss']:.4f}  PSNR {values['psnr']:.2f}  "
         f"{values['splats']:,} splats  {values['steps_per_second']:.1f} steps/s  "
-        f"{format_duration(left) if left is not None else '-:--'} left"
+        f"{_left(values)} left"
     )
 
 
 def describe_fit(values: dict[str, Any]) -> str:
     """One line of numbers of a classifier's training: loss, accuracy of the batch (or the distance
     from a teacher), speed, time left."""
-    left = seconds_left(values)
     how = f"batch accuracy {values['accuracy']:.2f}" if "accuracy" in values else ""
     how = f"{100 * values['share']:.1f} % off the teacher" if "share" in values else how
     return (
         f"loss {values['loss']:.3f}  {how}  "
         f"{values['steps_per_second']:.1f} steps/s  "
-        f"{format_duration(left) if left is not None else '-:--'} left"
+        f"{_left(values)} left"
     )
 
 
 def describe_lifting(values: dict[str, Any]) -> str:
     """One line of numbers of a lifter's training: loss, error of the batch, speed, time left."""
-    left = seconds_left(values)
     return (
         f"loss {values['loss']:.3f}  error of the batch {100 * values['error']:.1f} %  "
         f"{values['steps_per_second']:.2f} steps/s  "
-        f"{format_duration(left) if left is not None else '-:--'} left"
+        f"{_left(values)} left"
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from app.durations import format_duration
 from app.viewer import address
 from app.viewer.cameras import Pose
 from app.viewer.captions import plain_number
@@ -19,7 +20,6 @@ from app.viewer.playback import Clock, Playback, Unhurried
 from app.viewer.served_page import ServedPage
 from app.viewer.skeleton_view import SkeletonView
 from app.viewer.timeline_panel import TimelinePanel
-from app.viewer.training_panel import format_duration
 from app.viewer.upload import add_upload
 from data import keypoints
 from data.motion import Motion

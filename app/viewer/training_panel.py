@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from app.durations import format_duration, seconds_left
+
 if TYPE_CHECKING:
     from viser import ViserServer
 
@@ -30,19 +32,6 @@ _STYLE = """
 .d3 .bad {color:#ff7b72; font-size:0.85em; margin-top:0.5em}
 </style>
 """
-
-
-def format_duration(seconds: float) -> str:
-    """`mm:ss`, or `h:mm:ss` from an hour on."""
-    minutes, rest = divmod(max(0, round(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def seconds_left(values: dict) -> float | None:
-    """What remains at the pace so far; None before there is a pace."""
-    progress = values.get("progress", 0.0)
-    return values["seconds"] * (1 - progress) / progress if progress > 0.01 else None
 
 
 def summary_html(title: str, subtitle: str, cells: dict[str, str], error: str = "") -> str:
@@ -201,7 +190,7 @@ class Panel:
         self.show(cells)
 
     def _publish(self, step: int, values: dict) -> None:
-        left = seconds_left(values)
+        left = seconds_left(values.get("progress", 0.0), values["seconds"])
         self._psnr.add(step, values["psnr"])
         self._loss.add(step, self._mean_loss)
         if not self.stop_asked and not self.paused:
@@ -213,7 +202,7 @@ class Panel:
                 "psnr": f"{values['psnr']:.2f} dB",
                 "loss": f"{self._mean_loss:.4f}",
                 "steps / s": f"{values['steps_per_second']:.1f}",
-                "time left": format_duration(left) if left is not None else "…",
+                "time left": format_duration(left),
             }
         )
         self._bar.value = 100.0 * min(1.0, values["progress"])

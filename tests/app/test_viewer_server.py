@@ -15,7 +15,7 @@ from app.viewer.address import free_port
 from app.viewer.page import FARTHEST, NEAREST, page_scale
 from app.viewer.scene_view import MAX_DEPTH, MIN_DEPTH, RenderWorker, page_depth
 from app.viewer.stage import Pace, Stage
-from app.viewer.training_panel import Curve, format_duration, seconds_left, summary_html
+from app.viewer.training_panel import Curve, summary_html
 from data.errors import UserError
 
 
@@ -243,9 +243,3 @@ def test_curve_stays_short_and_keeps_both_ends():
     assert len(x) <= 400 and x[0] == 0 and x[-1] == 4999
     np.testing.assert_array_equal(y, -x)
     assert np.all(np.diff(x) > 0)
-
-
-def test_durations():
-    assert [format_duration(s) for s in (0, 61, 3661)] == ["0:00", "1:01", "1:01:01"]
-    assert seconds_left({"seconds": 30.0, "progress": 0.25}) == 90
-    assert seconds_left({"seconds": 0.0, "progress": 0.0}) is None
