@@ -182,15 +182,14 @@ class _Direction:
             np.ascontiguousarray(own[part][turned]) for part in ("skip", "step.bias")
         )
         coefficients = weights[f"{name}.coefficients.weight"][:, turned].T
-        ends = np.cumsum([config.rank, config.state])
-        self._coefficients = [_plain(part) for part in np.split(coefficients, ends, 1)]
+        self._coefficients = _plain(coefficients)
+        self._ends = np.cumsum([config.rank, config.state])
         self._step = _plain(weights[f"{name}.step.weight"][turned].T)
 
     def __call__(self, x: Tokens, gate: Tokens) -> Tokens:
         u = gated_convolution.forward(x, self._taps, self._bias)
-        step, to_state, from_state = (
-            np.ascontiguousarray(_rows(part, u)) for part in self._coefficients
-        )
+        made = np.split(_rows(self._coefficients, u), self._ends, -1)
+        step, to_state, from_state = (np.ascontiguousarray(part) for part in made)
         dt, gate = _rows(self._step, step), np.ascontiguousarray(gate)
         return selective_scan.forward(
             u, dt, self._decay, to_state, from_state, self._skip, gate, self._step_bias
