@@ -32,7 +32,7 @@ from pointcloud.fitting import fit, initial_state
 from pointcloud.forgetting import bounded, forget, parted
 from pointcloud.package_weights import weights_file
 from pointcloud.prediction import accuracy, features
-from pointcloud.recipes import changes_of
+from pointcloud.recipes import CHANGES
 
 RANK, BITS = 4, 4
 ADAPTED = ("head", "sine-lora", "lora", "all-0.001", "all-0.0003")
@@ -79,8 +79,7 @@ def adapted(cell: Cell, steps: int) -> dict[str, float]:
     if cell.way == "head" or cell.way.startswith("all"):
         return _without_adapter(cell, saved.model, train, held_out, steps)
     kind: Any = cell.way
-    changes = changes_of(saved.model.config)
-    config = FitConfig(steps=steps, rate=ADAPTER_RATE, weight_decay=0.0, seed=cell.seed, **changes)
+    config = FitConfig(steps=steps, rate=ADAPTER_RATE, weight_decay=0.0, seed=cell.seed, **CHANGES)
     adaptation, train = adapting.begin(
         saved, train, AdapterConfig(kind, RANK, 2.0 * RANK), cell.seed
     )
@@ -102,7 +101,7 @@ def _without_adapter(
     changed = sum(value.numel() for value in model.head.parameters())
     if cell.way != "head":
         rate = float(cell.way.removeprefix("all-"))
-        config = FitConfig(steps=steps, rate=rate, seed=cell.seed, **changes_of(model.config))
+        config = FitConfig(steps=steps, rate=rate, seed=cell.seed, **CHANGES)
         fit(initial_state(model.requires_grad_(True), config), train, config)
         changed = sum(value.numel() for value in model.parameters())
     return {"accuracy": _percent(model, held_out), "bytes": 4 * changed}

@@ -66,7 +66,6 @@ class Command:
         from pointcloud.classifier_files import load_classifier
         from pointcloud.package_weights import weights_file
         from pointcloud.prediction import accuracy, scores
-        from pointcloud.recipes import changes_of
 
         # options are refused before files are read
         fit_config, adapter_config = self._configs()
@@ -77,7 +76,6 @@ class Command:
             new_file(self.merged, "--merged")
         console = Console(highlight=False, markup=False, soft_wrap=True)
         saved = load_classifier(base)
-        fit_config = replace(fit_config, **changes_of(saved.model.config))
         train, held_out = read_labelled_clouds(self.data).split()
         say_data(console, train, held_out)
         try:
@@ -131,12 +129,18 @@ class Command:
     def _configs(self) -> tuple[FitConfig, AdapterConfig]:
         from app.adapter_options import adapter_config
         from pointcloud.config import FitConfig
+        from pointcloud.recipes import CHANGES
 
         endless = self.minutes is None and self.steps is None
         minutes = DEFAULT_MINUTES if endless else self.minutes
         try:
             fit_config = FitConfig(
-                steps=self.steps, minutes=minutes, rate=self.rate, weight_decay=0.0, seed=self.seed
+                steps=self.steps,
+                minutes=minutes,
+                rate=self.rate,
+                weight_decay=0.0,
+                seed=self.seed,
+                **CHANGES,
             )
         except ValueError as error:
             raise UserError(f"options: {error}") from None
