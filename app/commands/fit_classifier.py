@@ -44,7 +44,8 @@ class Command:
     never read. Everything is saved every five minutes and on Ctrl-C: --resume goes on.
 
     With --teacher a 3dgpe learns from a pointnet, and a mamba3d-3dgpe from a mamba3d, before it is
-    fitted to the labels.
+    fitted to the labels. With --advisers any model learns what trained ones of any kind say of each
+    cloud, beside its label.
     """
 
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
