@@ -86,9 +86,12 @@ def held_out_clips(rigs: Sequence[RigClips]) -> dict[str, tuple[list[int], list[
     return {name: (sorted(kept), sorted(held)) for name, (kept, held) in found.items()}
 
 
-def training_rigs(rigs: Sequence[RigClips]) -> list[RigClips]:
-    """The rigs to train on, without the clips that are held out of them."""
+def training_rigs(rigs: Sequence[RigClips], with_selection: bool = False) -> list[RigClips]:
+    """The rigs to train on, without the clips that are held out of them; once all is chosen, those
+    that choices were made on, too."""
     train = split(rigs, "train")
+    if with_selection:
+        train += split(rigs, "selection")
     kept = {name: clips for name, (clips, _) in held_out_clips(train).items()}
     return [
         replace(rig, clips=tuple(rig.clips[k] for k in kept[rig.name]))

@@ -56,7 +56,7 @@ def group(
     """Centres, each far from all before it, and the nearest points of each relative to it."""
     chosen = xyz[farthest_points(xyz, centres, start)]
     _, indices = nearest(xyz, chosen, neighbours, backend="numba")
-    return chosen, xyz[indices] - chosen[:, None]
+    return chosen, xyz.take(indices, axis=0) - chosen[:, None]
 
 
 def grouped(

@@ -4,10 +4,12 @@ parts of sixteen."""
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import njit
+from numba.core import cgutils
 from numba.extending import overload
 
 from simd.lanes import (
@@ -18,14 +20,18 @@ from simd.lanes import (
     lanes,
     maximum,
     minimum,
+    splat,
     vector_call,
     where,
 )
+from simd.registers import ROOMY
 
 f32 = np.float32
 
 _INTEGERS = ir.VectorType(ir.IntType(32), COUNT)
 _MANTISSA_BITS, _BIAS = 23, 127
+_NEAREST, _DOWN = 4, 1
+"""Ways of rounding, as AVX-512 counts them: as the processor is set, to the nearest; down."""
 _LOG2_E = f32(1 / math.log(2))
 # ln 2 in two parts: the first has so few digits that its product with a whole number is exact
 _LN2_HIGH = f32(0.693359375)
@@ -35,9 +41,12 @@ _LOWEST, _HIGHEST = f32(-87.0), f32(88.0)
 _ROOT_HALF = f32(math.sqrt(0.5))
 _FACTORIALS = tuple(f32(1 / math.factorial(k)) for k in range(8))
 E0, E1, E2, E3, E4, E5, E6, E7 = _FACTORIALS
-R0, R1, R2 = f32(1.00000007165), f32(0.693146967085), f32(0.240221197223)
-R3, R4, R5 = f32(0.055507132041), f32(0.009675541626), f32(0.00132764975)
-"""Of 2^r on -1/2..1/2, by linear programming on its relative error."""
+R0, R1, R2 = f32(0.99999992506), f32(0.6931530732), f32(0.24015361706)
+R3, R4, R5 = f32(0.055826318019), f32(0.008989340131), f32(0.0018775766585)
+"""Of 2^r on 0..1, and below of ln(1 + r) / r there: least relative errors (Lawson's iteration)."""
+L0, L1, L2 = f32(0.9999999699), f32(-0.4999949314), f32(0.3331909679)
+L3, L4, L5 = f32(-0.2484298211), f32(0.1910600635), f32(-0.1366324493)
+L6, L7, L8 = f32(0.07822594171), f32(-0.02950523253), f32(0.005232692707)
 
 
 def nearest(a):
@@ -48,6 +57,16 @@ def nearest(a):
 def power_of_two(a):
     """2^a of whole numbers -126 to 127."""
     return np.exp2(a).astype(np.float32)
+
+
+def above_floor(a):
+    """a less the greatest whole number below it."""
+    return a - np.floor(a)
+
+
+def times_power_of_two(a, b):
+    """a 2^floor(b); of b below -126 or above 127 it may be that of those, or zero and infinity."""
+    return (a * np.exp2(np.clip(np.floor(b), -126, 127))).astype(np.float32)
 
 
 def exponent(a):
@@ -79,6 +98,41 @@ def _power_of_two(typing, a):
     return lanes(lanes), code
 
 
+def _avx512(name: str, builder: Any, given: list[Any], last: list[Any]) -> Any:
+    """One instruction of AVX-512 on all lanes."""
+    nothing, every = ir.Constant(VECTOR, ir.Undefined), ir.Constant(ir.IntType(COUNT), -1)
+    words = [*given, *last, nothing, every, ir.Constant(ir.IntType(32), _NEAREST)]
+    kind = ir.FunctionType(VECTOR, [word.type for word in words])
+    name = f"llvm.x86.avx512.mask.{name}.ps.512"
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), words)
+
+
+@intrinsic
+def _above_floor(typing, a):
+    def code(context, builder, signature, given):
+        if ROOMY:
+            return _avx512("reduce", builder, given, [ir.Constant(ir.IntType(32), _DOWN)])
+        return builder.fsub(given[0], vector_call("floor")(builder, given[0]))
+
+    return lanes(lanes), code
+
+
+@intrinsic
+def _times_power_of_two(typing, a, b):
+    def code(context, builder, signature, given):
+        if ROOMY:
+            return _avx512("scalef", builder, given, [])
+        whole = vector_call("floor")(builder, given[1])
+        for beyond, limit in ((">", splat(-126)), ("<", splat(127))):
+            inside = builder.fcmp_ordered(beyond, whole, limit)
+            whole = builder.select(inside, whole, limit)
+        biased = builder.add(builder.fptosi(whole, _INTEGERS), _constant(_BIAS))
+        power = builder.bitcast(builder.shl(biased, _constant(_MANTISSA_BITS)), VECTOR)
+        return builder.fmul(given[0], power)
+
+    return lanes(lanes, lanes), code
+
+
 @intrinsic
 def _exponent(typing, a):
     def code(context, builder, signature, given):
@@ -108,6 +162,16 @@ def _power_of_two_overload(a):
     return lambda a: _power_of_two(a)
 
 
+@overload(above_floor)
+def _above_floor_overload(a):
+    return lambda a: _above_floor(a)
+
+
+@overload(times_power_of_two)
+def _times_power_of_two_overload(a, b):
+    return lambda a, b: _times_power_of_two(a, b)
+
+
 @overload(exponent)
 def _exponent_overload(a):
     return lambda a: _exponent(a)
@@ -129,14 +193,18 @@ def exponential(x):
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def power_of_two_below_one(x):
-    """2^x of x <= 0: a whole power times the minimax polynomial of the rest, within +- 1/2, whose
-    relative error is 7.5e-8."""
-    x = maximum(x, f32(-126))
-    whole = nearest(x)
-    r = x - whole
+def exp2(x):
+    """2^x, with a relative error of 1.5e-7: half of the instructions of `exponential`."""
+    r = above_floor(x)
     value = ((r * R5 + R4) * r + R3) * r + R2
-    return ((value * r + R1) * r + R0) * power_of_two(whole)
+    return times_power_of_two((value * r + R1) * r + R0, x)
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def log_one_plus(r):
+    """ln(1 + r) of r from 0 to 1, with a relative error of 1.3e-7."""
+    value = (((r * L8 + L7) * r + L6) * r + L5) * r + L4
+    return ((((value * r + L3) * r + L2) * r + L1) * r + L0) * r
 
 
 @njit(error_model="numpy", nogil=True, cache=True)

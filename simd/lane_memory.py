@@ -14,7 +14,8 @@ from simd.lane_parts import load_first, store_first
 from simd.lanes import COUNT, FLOAT, VECTOR, intrinsic, lanes, shuffle
 
 _CACHE_LINE = 64
-_HALF, _BYTE = ir.HalfType(), ir.IntType(8)
+_HALF, _BYTE, _INT = ir.HalfType(), ir.IntType(8), ir.IntType(32)
+_ADDRESS = ir.PointerType(_BYTE)
 
 
 def load(array, place):
@@ -46,6 +47,11 @@ def store_part(array, place, count, value):
 def spread_at(array, place):
     """`array[place]` in every lane; `place` is not negative."""
     return array[place]
+
+
+def fetch(array, place):
+    """Ask for the cache line of `array[place]` ahead of its turn; a place beyond the end asks for
+    nothing that matters."""
 
 
 def store_sums(array, place, values):
@@ -168,6 +174,26 @@ def _spread_at(typing, array, place):
 @overload(spread_at)
 def _spread_at_overload(array, place):
     return lambda array, place: _spread_at(array, place)
+
+
+@intrinsic
+def _fetch(typing, array, place):
+    def code(context, builder, signature, given):
+        data = context.make_array(array)(context, builder, given[0]).data
+        at = context.cast(builder, given[1], place, types.intp)
+        address = builder.bitcast(builder.gep(data, [at]), _ADDRESS)
+        # llvm.prefetch: to be read, into the second cache, data
+        kind = ir.FunctionType(ir.VoidType(), [_ADDRESS, *3 * [_INT]])
+        hint = builder.module.declare_intrinsic("llvm.prefetch", [_ADDRESS], kind)
+        builder.call(hint, [address, *(ir.Constant(_INT, n) for n in (0, 2, 1))])
+        return context.get_dummy_value()
+
+    return types.none(array, place), code
+
+
+@overload(fetch)
+def _fetch_overload(array, place):
+    return lambda array, place: _fetch(array, place)
 
 
 @intrinsic

@@ -38,6 +38,8 @@ class Command:
     """File to write."""
     protocol: bool = False
     """Leave out the rigs, and of the others the clips, that the published table is measured on."""
+    with_selection: bool = False
+    """With --protocol: learn from the rigs that choices are made on, too, once all is chosen."""
     permissive: bool = False
     """Learn only from rigs whose licence asks for no share-alike."""
     start_from: Path | None = None
@@ -146,6 +148,11 @@ class Command:
         from lifting.clips import load_rigs
         from lifting.protocol import split, training_rigs
 
+        if self.with_selection and not self.protocol:
+            raise UserError(
+                "--with-selection: expected --protocol beside it, found none; without it every rig"
+                " of DATA is learnt from"
+            )
         if self.data is None:
             if self.protocol:
                 raise UserError(
@@ -155,7 +162,8 @@ class Command:
         rigs = load_rigs(self.data)
         train, selection = rigs, []
         if self.protocol:
-            train, selection = training_rigs(rigs), split(rigs, "selection")
+            train = training_rigs(rigs, self.with_selection)
+            selection = [] if self.with_selection else split(rigs, "selection")
         if self.permissive:
             train = [rig for rig in train if rig.permissive]
         if not train:

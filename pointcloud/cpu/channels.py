@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from jaxtyping import Float32
 from numba import njit
 
-from simd.lane_functions import exponential
+from simd.lane_functions import exp2
 from simd.lanes import COUNT
 
 f32 = np.float32
+LOG2_E = f32(1 / math.log(2))
 PARTS = 4
 """Threads that the channels of one cloud are for; a fixed number, so that sums do not depend on how
 many threads there are."""
@@ -27,7 +30,7 @@ def padded(x: Array) -> Array:
 @njit(error_model="numpy", nogil=True, cache=True)
 def sigmoid(x):
     """1 / (1 + exp(-x))."""
-    return f32(1) / (f32(1) + exponential(f32(-1) * x))
+    return f32(1) / (f32(1) + exp2(x * f32(-LOG2_E)))
 
 
 @njit(error_model="numpy", nogil=True, cache=True)

@@ -18,12 +18,11 @@ from pointcloud.cpu.mixing import (
     in_bytes,
     in_halves,
     mix_six,
-    mix_twelve,
     padded,
     panels,
     store_six,
 )
-from simd.lane_memory import load, spread_at, store
+from simd.lane_memory import aligned, fetch, load, spread_at, store
 from simd.lanes import COUNT, maximum, spread
 from simd.registers import ROOMY
 from simd.threads import guarded
@@ -64,10 +63,10 @@ class Dense:
         wide[1, :outputs] = bias
         if not int8:
             kept = in_halves(panels(weight)) if halves else panels(weight)
-            return Dense(kept, wide[0], wide[1], inputs, outputs)
+            return Dense(_from_line(kept), wide[0], wide[1], inputs, outputs)
         rounded, factor = in_bytes(weight)
         wide[0, :outputs] *= factor
-        return Dense(panels(rounded), wide[0], wide[1], inputs, outputs)
+        return Dense(_from_line(panels(rounded)), wide[0], wide[1], inputs, outputs)
 
     def __call__(
         self, x: Float32[np.ndarray, "b k"], relu: bool = False
@@ -84,6 +83,41 @@ class Dense:
         return made[:, : self.outputs]
 
 
+def _from_line(weights: np.ndarray) -> np.ndarray:
+    """The same from a cache line's start."""
+    kept = aligned(weights.size, weights.dtype)
+    kept[:] = weights
+    return kept
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def _twelve(rows, at, depth, weights, panel, ahead, every):
+    """Sums over `depth` numbers of each of six rows from `at` on, times two panels next to each
+    other; a line of the weights from `ahead` on is fetched every so many numbers."""
+    a = b = c = d = e = f = spread(f32(0))
+    g = h = i = k = m = n = spread(f32(0))
+    beside = depth * COUNT
+    for first in range(0, depth, every):
+        fetch(weights, ahead)
+        ahead += COUNT
+        for j in range(first, min(first + every, depth)):
+            place, here = (panel + j) * COUNT, at + j
+            w, v = load(weights, place), load(weights, place + beside)
+            x = spread_at(rows, here)
+            a, g = a + w * x, g + v * x
+            x = spread_at(rows, here + depth)
+            b, h = b + w * x, h + v * x
+            x = spread_at(rows, here + 2 * depth)
+            c, i = c + w * x, i + v * x
+            x = spread_at(rows, here + 3 * depth)
+            d, k = d + w * x, k + v * x
+            x = spread_at(rows, here + 4 * depth)
+            e, m = e + w * x, m + v * x
+            x = spread_at(rows, here + 5 * depth)
+            f, n = f + w * x, n + v * x
+    return a, b, c, d, e, f, g, h, i, k, m, n
+
+
 @njit(error_model="numpy", nogil=True, cache=True)
 def _columns(x, weights, scale, bias, least, listed, made, block_of_rows, pair):
     """Thirty-two columns of a block of rows, or the last sixteen."""
@@ -93,14 +127,21 @@ def _columns(x, weights, scale, bias, least, listed, made, block_of_rows, pair):
     first, last = 2 * pair, min(2 * pair + 2, wide // COUNT)
     together = ROOMY and last == first + 2
     first_row = block_of_rows * _BLOCK
-    for begin in range(first_row, min(first_row + _BLOCK, rows), ROWS):
+    last_row = min(first_row + _BLOCK, rows)
+    # the next columns' weights come from afar while these are done: `every` is how many numbers of
+    # the sums of six rows go by for each line of them
+    every = max(1, (last_row - first_row) // (2 * ROWS))
+    lines = -(-depth // every)
+    ahead = (first + 2) * depth * COUNT
+    for begin in range(first_row, last_row, ROWS):
         # the last six may be some of those before: equal numbers change nothing
         p = min(begin, rows - ROWS)
         if together:
             at = first * COUNT
-            a, b, c, d, e, f, g, h, i, k, m, n = mix_twelve(
-                flat, p * depth, depth, weights, first * depth, depth, listed, depth
+            a, b, c, d, e, f, g, h, i, k, m, n = _twelve(
+                flat, p * depth, depth, weights, first * depth, ahead, every
             )
+            ahead += lines * COUNT
             by, shift = load(scale, at), load(bias, at)
             store_six(out, p * wide + at, wide, by, shift, least, (a, b, c, d, e, f))
             at += COUNT

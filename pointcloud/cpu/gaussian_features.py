@@ -19,7 +19,7 @@ from numba import njit, prange
 from pointcloud.cpu.gaussian_filters import Filter, Reach, reach_of
 from pointcloud.cpu.mixing import ROWS, mix_max, padded, panels
 from pointcloud.cpu.tiles import PARTS, TILE, Tiles
-from simd.lane_functions import power_of_two_below_one
+from simd.lane_functions import exp2
 from simd.lane_memory import load, scratch, spread_at, store
 from simd.lanes import COUNT, spread
 from simd.threads import guarded
@@ -123,7 +123,7 @@ def responses(x, y, z, chosen, wide, k):
     second = dy * load(chosen, 6 * wide + k) + dz * load(chosen, 7 * wide + k)
     third = dz * load(chosen, 8 * wide + k)
     squared = first * first + second * second + third * third
-    return power_of_two_below_one(spread(f32(0)) - squared)
+    return exp2(spread(f32(0)) - squared)
 
 
 @njit(error_model="numpy", nogil=True, cache=True)

@@ -15,8 +15,8 @@ from jaxtyping import Int64
 from numba import njit, prange
 
 from pointcloud.config import LEAST_SPREAD
-from pointcloud.cpu.channels import Array, padded
-from simd.lane_functions import exponential
+from pointcloud.cpu.channels import LOG2_E, Array, padded
+from simd.lane_functions import exp2
 from simd.lane_memory import load, scratch, store, store_sums
 from simd.lanes import COUNT, maximum, spread
 from simd.threads import guarded
@@ -32,6 +32,20 @@ def forward(own: Array, near: Rows, scale: Array, offset: Array) -> Array:
     pooled = np.empty_like(own)
     _forward(own, near, scale, offset, channels, pooled)
     return pooled[..., :channels]
+
+
+def forward_beside_own(own: Array, near: Rows, scale: Array, offset: Array) -> Array:
+    """The same beside the centres' own features, scaled and moved: (b, c, 2 w), scale and offset
+    (2 w,)."""
+    channels = own.shape[2]
+    (of_near, of_own), (from_near, from_own) = np.split(scale, 2), np.split(offset, 2)
+    own, *rest = (padded(x) for x in (own, of_near, from_near, of_own, from_own))
+    both = np.empty((*own.shape[:2], 2 * own.shape[2]), f32)
+    _forward(own, near, rest[0], rest[1], channels, both)
+    _beside(own, rest[2], rest[3], both)
+    if own.shape[2] == channels:
+        return both
+    return np.concatenate([half[..., :channels] for half in np.split(both, 2, -1)], -1)
 
 
 def backward(
@@ -68,49 +82,66 @@ def _moments(own, near, first, shape, count, sums):
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _weighed(own, near, place, shape, scale, offset, values, weights):
+def _around(near, first, row, channels, others):
+    """Fill in where the features of a centre's neighbours begin."""
+    for j in range(len(others)):
+        others[j] = (first + near[row * len(others) + j]) * channels
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def _weighed(own, here, others, at, scale, offset, values, weights):
     """Fill in a centre's `values`, scaled differences to its neighbours, and their `weights`, not
-    yet divided by their sum; returns that sum and the weighted one of the values. `place` is the
-    cloud's first row, the centre's, and the first of sixteen channels."""
-    first, row, at = place
-    _, around, channels = shape
-    x = load(own, row * channels + at)
+    yet divided by their sum; returns that sum and the weighted one of the values. Features of the
+    centre begin at `here`, those of neighbours at `others`; sixteen channels from `at` on."""
+    x = load(own, here + at)
     highest = spread(f32(-np.inf))
-    for j in range(around):
-        other = first + near[row * around + j]
-        value = (load(own, other * channels + at) - x) * scale + offset
+    for j in range(len(others)):
+        value = (load(own, others[j] + at) - x) * scale + offset
         store(values, j * COUNT, value)
         highest = maximum(highest, value)
     total, pooled = spread(f32(0)), spread(f32(0))
-    for j in range(around):
+    for j in range(len(others)):
         value = load(values, j * COUNT)
-        weight = exponential(value - highest)
+        weight = exp2((value - highest) * LOG2_E)
         store(weights, j * COUNT, weight)
         total = total + weight
         pooled = pooled + weight * value
     return total, pooled
 
 
+@njit(error_model="numpy", nogil=True, cache=True)
+def _beside(own, scale, offset, both):
+    """Write `own` times `scale` plus `offset` to the second half of each row of `both`."""
+    batch, centres, channels = own.shape
+    flat, made = own.reshape(-1), both.reshape(-1)
+    for row in range(batch * centres):
+        for at in range(0, channels, COUNT):
+            here = load(flat, row * channels + at) * load(scale, at) + load(offset, at)
+            store(made, (2 * row + 1) * channels + at, here)
+
+
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
 def _forward(own, near, scale, offset, count, pooled):
+    """To the first channels of each row of `pooled`, which may be longer than those of `own`."""
     batch, centres, channels = own.shape
-    around = near.shape[2]
+    around, wide = near.shape[2], pooled.shape[2]
     shape = centres, around, channels
     flat, rows, flat_pooled = own.reshape(-1), near.reshape(-1), pooled.reshape(-1)
     for b in prange(batch):
         values, weights = scratch(around * COUNT), scratch(around * COUNT)
+        others = np.empty(around, np.int64)
         first = b * centres
         numbers = centres * around * count
         _, deviation = _moments(flat, rows, first, shape, numbers, values)
         unit = f32(1.0 / (deviation + LEAST_SPREAD))
         for row in range(first, first + centres):
+            here = row * channels
+            _around(rows, first, row, channels, others)
             for at in range(0, channels, COUNT):
-                place, stretch, shift = (first, row, at), load(scale, at) * unit, load(offset, at)
-                total, weighted = _weighed(
-                    flat, rows, place, shape, stretch, shift, values, weights
-                )
-                store(flat_pooled, row * channels + at, weighted / total)
+                stretch, shift = load(scale, at) * unit, load(offset, at)
+                total, weighted = _weighed(flat, here, others, at, stretch, shift, values, weights)
+                store(flat_pooled, row * wide + at, weighted / total)
 
 
 @guarded
@@ -127,6 +158,7 @@ def _backward(own, near, scale, offset, slope, count, d_own, d_scale, d_offset):
     )
     for b in prange(batch):
         values, weights = scratch(around * COUNT), scratch(around * COUNT)
+        others = np.empty(around, np.int64)
         first = b * centres
         numbers = centres * around * count
         mean, deviation = _moments(flat, rows, first, shape, numbers, values)
@@ -134,10 +166,11 @@ def _backward(own, near, scale, offset, slope, count, d_own, d_scale, d_offset):
         by_deviation = 0.0
         for row in range(first, first + centres):
             by_unit = spread(f32(0))
+            _around(rows, first, row, channels, others)
             for at in range(0, channels, COUNT):
-                place, stretch, shift = (first, row, at), load(scale, at), load(offset, at)
+                stretch, shift = load(scale, at), load(offset, at)
                 total, weighted = _weighed(
-                    flat, rows, place, shape, stretch * unit, shift, values, weights
+                    flat, row * channels, others, at, stretch * unit, shift, values, weights
                 )
                 pooled = weighted / total
                 g = load(flat_slope, row * channels + at) / total
@@ -146,7 +179,7 @@ def _backward(own, near, scale, offset, slope, count, d_own, d_scale, d_offset):
                 by_scale = load(flat_d_scale, b * channels + at)
                 by_offset = load(flat_d_offset, b * channels + at)
                 for j in range(around):
-                    other = (first + rows[row * around + j]) * channels + at
+                    other = others[j] + at
                     value = load(values, j * COUNT)
                     by_value = g * load(weights, j * COUNT) * (f32(1) + value - pooled)
                     d = load(flat, other) - x
@@ -166,11 +199,12 @@ def _backward(own, near, scale, offset, slope, count, d_own, d_scale, d_offset):
             # of a deviation s of n numbers, each number d moves (d - mean) / ((n - 1) s)
             pull, middle = f32(by_deviation / (max(1, numbers - 1) * deviation)), f32(mean)
             for row in range(first, first + centres):
+                _around(rows, first, row, channels, others)
                 for at in range(0, channels, COUNT):
                     x = load(flat, row * channels + at)
                     by_own = spread(f32(0))
                     for j in range(around):
-                        other = (first + rows[row * around + j]) * channels + at
+                        other = others[j] + at
                         by_d = pull * (load(flat, other) - x - middle)
                         by_own = by_own + by_d
                         store(flat_d, other, load(flat_d, other) + by_d)

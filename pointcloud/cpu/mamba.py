@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -136,8 +137,7 @@ class _Block:
     def __init__(self, weights: Weights, name: str, config: MambaConfig) -> None:
         own, inner = f"{name}.local", config.inner
         self._local_norm = _norm(weights, f"{name}.local_norm")
-        self._scale, self._scale_of_own = np.split(weights[f"{own}.scale"], 2)
-        self._offset, self._offset_of_own = np.split(weights[f"{own}.offset"], 2)
+        self._scale, self._offset = weights[f"{own}.scale"], weights[f"{own}.offset"]
         self._pooled_norm = _norm(weights, f"{own}.norm")
         self._pooled_out = _dense(*linear(weights, f"{own}.out"))
         self._scan_norm = _norm(weights, f"{name}.scan_norm")
@@ -149,16 +149,17 @@ class _Block:
 
     def __call__(self, tokens: Tokens, near: Int64[np.ndarray, "b c k"], places: Tokens) -> Tokens:
         x = tokens + places
-        x = x + self._local(_rows(self._local_norm, x), near)
+        x += self._local(_rows(self._local_norm, x), near)
         rows = self._scan_norm(x.reshape(-1, x.shape[-1]))
         u, gate = (half(rows).reshape(*x.shape[:2], -1) for half in self._enter)
-        return x + _rows(self._leave, self._ahead(u, gate) + self._back(gate, u))
+        made = self._ahead(u, gate)
+        made += self._back(gate, u)
+        return x + _rows(self._leave, made)
 
     def _local(self, x: Tokens, near: Int64[np.ndarray, "b c k"]) -> Tokens:
         own = np.ascontiguousarray(x[:, 1:])
-        around = local_norm_pooling.forward(own, near, self._scale, self._offset)
-        pooled = np.concatenate([around, own * self._scale_of_own + self._offset_of_own], -1)
-        made = silu(_rows(self._pooled_out, _rows(self._pooled_norm, pooled)))
+        both = local_norm_pooling.forward_beside_own(own, near, self._scale, self._offset)
+        made = silu(_rows(self._pooled_out, _rows(self._pooled_norm, both)))
         return np.concatenate([x[:, :1], made], 1)
 
 
@@ -177,20 +178,21 @@ class _Direction:
         }
         self._taps = np.ascontiguousarray(own["conv_weight"][:, turned])
         self._bias = np.ascontiguousarray(own["conv_bias"][turned])
-        self._decay = -np.exp(own["log_decay"][turned])
+        self._rates = selective_scan.rates(-np.exp(own["log_decay"][turned]))
         self._skip, self._step_bias = (
             np.ascontiguousarray(own[part][turned]) for part in ("skip", "step.bias")
         )
         coefficients = weights[f"{name}.coefficients.weight"][:, turned].T
         self._coefficients = _plain(coefficients)
-        self._ends = np.cumsum([config.rank, config.state])
+        ends = np.cumsum([0, config.rank, config.state, config.state])
+        self._parts = [slice(*two) for two in pairwise(ends)]
         self._step = _plain(weights[f"{name}.step.weight"][turned].T)
 
     def __call__(self, x: Tokens, gate: Tokens) -> Tokens:
         u = gated_convolution.forward(x, self._taps, self._bias)
-        made = np.split(_rows(self._coefficients, u), self._ends, -1)
-        step, to_state, from_state = (np.ascontiguousarray(part) for part in made)
+        made = _rows(self._coefficients, u)
+        step, to_state, from_state = (np.ascontiguousarray(made[..., part]) for part in self._parts)
         dt, gate = _rows(self._step, step), np.ascontiguousarray(gate)
-        return selective_scan.forward(
-            u, dt, self._decay, to_state, from_state, self._skip, gate, self._step_bias
+        return selective_scan.at_rates(
+            u, dt, self._rates, to_state, from_state, self._skip, gate, self._step_bias
         )

@@ -9,28 +9,35 @@ summed at t, lambda_t = g_t C_t + a_(t+1) lambda_(t+1).
 
 from __future__ import annotations
 
-from math import log, log2
+from math import log
 
 import numpy as np
 from numba import njit, prange
 
-from pointcloud.cpu.channels import PARTS, Array, padded, range_of, sigmoid
-from simd.lane_functions import exponential, logarithm, power_of_two_below_one
+from pointcloud.cpu.channels import LOG2_E, PARTS, Array, padded, range_of, sigmoid
+from simd.lane_functions import exp2, exponential, log_one_plus
 from simd.lane_memory import load, scratch, spread_at, store, store_sums
 from simd.lanes import COUNT, absolute, maximum, spread
 from simd.threads import guarded
 
 f32 = np.float32
-_LOG2_E, _LN_2 = f32(log2(np.e)), f32(log(2))
+_LN_2 = f32(log(2))
 
 
 def forward(
     u: Array, dt: Array, A: Array, B: Array, C: Array, D: Array, z: Array, bias: Array
 ) -> Array:
     """y (b, l, d) of u, dt, z (b, l, d), A (d, n) negative, B, C (b, l, n), D, bias (d,)."""
+    return at_rates(u, dt, rates(A), B, C, D, z, bias)
+
+
+def at_rates(
+    u: Array, dt: Array, rates: Array, B: Array, C: Array, D: Array, z: Array, bias: Array
+) -> Array:
+    """The same, where what is made of A has been made before."""
     channels = u.shape[2]
     u, dt, z = (padded(x) for x in (u, dt, z))
-    rates, skip, bias = _rates(A), padded(D), padded(bias)
+    skip, bias = padded(D), padded(bias)
     y = np.empty_like(u)
     _forward(u, dt, rates, B, C, skip, z, bias, y)
     return y[..., :channels]
@@ -42,34 +49,34 @@ def backward(
     """Gradients of u, dt, A, B, C, D, z, bias for the gradient `slope` of y."""
     channels = u.shape[2]
     u, dt, z, slope = (padded(x) for x in (u, dt, z, slope))
-    rates, skip, bias = _rates(A), padded(D), padded(bias)
+    by_time, skip, bias = rates(A), padded(D), padded(bias)
     batch, length, wide = u.shape
     state = A.shape[1]
     d_u, d_dt, d_z = (np.empty_like(u) for _ in range(3))
     d_A = np.zeros((batch, state, wide), f32)
     d_skip, d_bias = np.zeros((batch, wide), f32), np.zeros((batch, wide), f32)
     d_B, d_C = (np.zeros((PARTS, batch, length, state), f32) for _ in range(2))
-    given = (u, dt, rates, B, C, skip, z, bias, slope)
+    given = (u, dt, by_time, B, C, skip, z, bias, slope)
     _backward(*given, d_u, d_dt, d_A, d_B, d_C, d_skip, d_z, d_bias)
     summed = d_A.sum(0).T[:channels], d_B.sum(0), d_C.sum(0), d_skip.sum(0)[:channels]
     d_u, d_dt, d_z = (x[..., :channels] for x in (d_u, d_dt, d_z))
     return d_u, d_dt, *summed, d_z, d_bias.sum(0)[:channels]
 
 
-def _rates(A: Array) -> Array:
+def rates(A: Array) -> Array:
     """exp(s A) = 2^(s rates): (n, d), channels side by side."""
-    return padded(np.ascontiguousarray(A.T) * _LOG2_E)
+    return padded(np.ascontiguousarray(A.T) * LOG2_E)
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
 def _softplus(x):
-    return maximum(x, f32(0)) + logarithm(f32(1) + exponential(f32(-1) * absolute(x)))
+    return maximum(x, f32(0)) + log_one_plus(exp2(absolute(x) * f32(-LOG2_E)))
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
 def _next_state(h, n, s, su, rate, from_input):
     """Number n of the states of sixteen channels, a step s of time later."""
-    decay = power_of_two_below_one(s * rate)
+    decay = exp2(s * rate)
     now = decay * load(h, n * COUNT) + su * from_input
     store(h, n * COUNT, now)
     return now
@@ -128,7 +135,7 @@ def _forth(flat, sizes, at, b, shift, d, h, a, steps, d_skip):
         su, total = s * x, d * x
         for n in range(state):
             here = (t * state + n) * COUNT
-            decay = power_of_two_below_one(s * load(rates, n * channels + at))
+            decay = exp2(s * load(rates, n * channels + at))
             now = su * spread_at(B, row + n)
             if t > 0:
                 now = now + decay * load(h, here - state * COUNT)

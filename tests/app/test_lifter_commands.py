@@ -151,6 +151,7 @@ def test_a_stopped_training_goes_on_with_resume(motions, tmp_path, monkeypatch) 
     ("words", "message"),
     [
         (["--protocol"], "folder of rigs"),
+        (["--with-selection"], "--protocol beside it"),
         (["--resume"], "unfinished training"),
         (["--device", "tpu"], "cpu or cuda"),
         (["nowhere"], "rigs in motion"),

@@ -11,6 +11,7 @@ from lifting.clips import RigClips
 from lifting.motions import random_motion
 from lifting.protocol import (
     HELD_OUT,
+    SELECTION,
     UNSEEN,
     held_out_clips,
     hide,
@@ -57,6 +58,14 @@ def test_what_is_trained_on_holds_no_unseen_rig_and_nothing_held_out() -> None:
     (kept,) = training_rigs([unseen, seen])
     assert [clip.name for clip in kept.clips] == ["heron/walk", "heron/eat"]
     assert [rig.name for rig in split([unseen, seen], "unseen")] == [UNSEEN[0]]
+
+
+def test_once_all_is_chosen_rigs_of_choices_are_trained_on_too() -> None:
+    rigs = [rig_of("heron", ("walk", "run")), rig_of(SELECTION[0], ("walk", "run"), "quadruped")]
+    rigs.append(rig_of(UNSEEN[0], ("walk",), "biped"))
+    assert [rig.name for rig in training_rigs(rigs)] == ["heron"]
+    both = training_rigs(rigs, with_selection=True)
+    assert [(rig.name, len(rig.clips)) for rig in both] == [("heron", 1), (SELECTION[0], 1)]
 
 
 def test_a_family_on_two_sides_is_refused() -> None:

@@ -171,16 +171,40 @@ def test_exp_beyond_float32_stays_a_number() -> None:
     assert (exps[:8] < 2e-38).all() and (exps[8:] > 1e38).all() and np.isfinite(exps).all()
 
 
-def test_powers_of_two_below_one() -> None:
+def test_powers_of_two_and_logarithms_of_more_than_one() -> None:
     @njit
     def powers(x, out):
         for i in range(0, len(x), 16):
-            memory.store(out, i, functions.power_of_two_below_one(memory.load(x, i)))
+            memory.store(out, i, functions.exp2(memory.load(x, i)))
 
-    x = np.linspace(-125, 0, 16 * 5000).astype(f32)
+    @njit
+    def logarithms(x, out):
+        for i in range(0, len(x), 16):
+            memory.store(out, i, functions.log_one_plus(memory.load(x, i)))
+
+    x = np.linspace(-125, 127, 16 * 5000).astype(f32)
     out = np.empty_like(x)
     powers(x, out)
-    np.testing.assert_allclose(out, np.exp2(x.astype(np.float64)), rtol=4e-7)
-    far = np.full(16, -1e9, f32)
+    np.testing.assert_allclose(out, np.exp2(x.astype(np.float64)), rtol=2e-7)
+    far = np.repeat(np.array([-1e9, 1e9], f32), 8)
     powers(far, far)
-    assert (far < 2e-38).all()
+    assert (far[:8] < 2e-38).all() and (far[8:] > 1e38).all()
+    r = np.r_[np.geomspace(1e-30, 1e-3, 16 * 50), np.linspace(0, 1, 16 * 5000)].astype(f32)
+    out = np.empty_like(r)
+    logarithms(r, out)
+    np.testing.assert_allclose(out, np.log1p(r.astype(np.float64)), rtol=2e-7)
+
+
+def test_what_powers_are_made_of_is_numpys() -> None:
+    @njit
+    def parts(x, fractions, products):
+        for i in range(0, len(x), 16):
+            y = memory.load(x, i)
+            memory.store(fractions, i, functions.above_floor(y))
+            memory.store(products, i, functions.times_power_of_two(lanes.spread(f32(3)), y))
+
+    x = np.linspace(-20, 20, 16 * 100).astype(f32)
+    fractions, products = np.empty_like(x), np.empty_like(x)
+    parts(x, fractions, products)
+    np.testing.assert_allclose(fractions, functions.above_floor(x), rtol=3e-7)
+    np.testing.assert_array_equal(products, functions.times_power_of_two(f32(3), x))
