@@ -1,12 +1,14 @@
 """What other animals teach a lifter about one of which there is little: the first principle of
 object-agnostic lifting (arXiv 2412.01166). A resumable queue.
 
-    python -m benchmarks.lifter_sharing RIGS [--steps 3000] [--alone-steps 800] [--only WORD ...]
+    python -m benchmarks.lifter_sharing RIGS [--steps 3000] [--alone-steps 800] [--then-steps 300]
+        [--only WORD ...]
     python -m benchmarks.lifter_sharing RIGS --table
 
 Ten rigs with the most movements, one of a family, each with a tenth of its training clips: one
-small lifter learns from these and all other rigs together, ten learn from such a tenth alone, ten
-from all training clips of their rig. Errors are of the rigs' held-out clips, in % of the animal's
+small lifter learns from these and all other rigs together, ten go on from there with such a tenth
+for a while (`then`), ten learn from such a tenth alone, ten from all training clips of their rig.
+Errors are of the rigs' held-out clips, in % of the animal's
 box. One JSON a cell in `benchmarks/results/lifter_sharing/`; a cell that stands is skipped, one
 that was stopped goes on: unfinished states and trained lifters lie in --work. One thread a
 training, so that two queues with different --only can run side by side.
@@ -35,7 +37,10 @@ RIGS = 10
 SHARE = 0.1
 SEED = 2412
 TOGETHER = "together"
-WORDS = (*SIZE, *RECIPE, "--fit.generated", "0")
+THEN = ("--fit.rate", "5e-4", "--start-from")
+"""Where a lifter of all animals goes on with one: a third of the rate, and a small lifter's size is
+that of the one it begins with."""
+WORDS = (*RECIPE, "--fit.generated", "0")
 """Of every training: no generated rig teaches anything here."""
 
 
@@ -46,6 +51,11 @@ class Cell:
     name: str
     rigs: tuple[RigClips, ...]
     scored: tuple[str, ...]
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it begins with the lifter of all animals."""
+        return self.name.startswith("then-")
 
 
 def chosen(rigs: Sequence[RigClips]) -> list[RigClips]:
@@ -72,7 +82,8 @@ def queue(rigs: Sequence[RigClips]) -> list[Cell]:
     others = [rig for rig in train_on if rig.family not in kin]
     tenths = [a_tenth(rig) for rig in few]
     cells = [Cell(TOGETHER, (*tenths, *others), tuple(names))]
-    cells += [Cell(f"tenth-{rig.name}", (rig,), (rig.name,)) for rig in tenths]
+    for kind in ("then", "tenth"):
+        cells += [Cell(f"{kind}-{rig.name}", (rig,), (rig.name,)) for rig in tenths]
     return cells + [Cell(f"whole-{rig.name}", (rig,), (rig.name,)) for rig in few]
 
 
@@ -84,8 +95,7 @@ def measured(
     folder.mkdir(exist_ok=True)
     for rig in cell.rigs:
         save_rig(folder / f"{rig.name}.npz", rig)
-    words = ["lifter", str(folder), *WORDS, *length]
-    train(words, out)
+    train(["lifter", str(folder), *words_of(cell, work), *length], out)
     saved = load_lifter(out)
     train_on = split(rigs, "train")
     whole = [rig for rig in train_on if rig.name in cell.scored]
@@ -98,20 +108,34 @@ def measured(
     return {"fa_mpjpe": errors, "steps": saved.about["steps"], "seconds": saved.about["seconds"]}
 
 
+def words_of(cell: Cell, work: Path) -> tuple[str, ...]:
+    """After `darb3d fit lifter RIGS`, without the length."""
+    if cell.goes_on:
+        return (*WORDS, *THEN, str(work / f"{TOGETHER}.safetensors"))
+    return (*SIZE, *WORDS)
+
+
 def rows_of(standing: dict[str, dict[str, Any]]) -> list[list[str]]:
-    """A row for each rig, and how many the lifter of all animals is better on."""
+    """A row for each rig, and on how many the lifter of all animals, and what went on from it, is
+    better than one of a tenth alone."""
     together = standing.get(TOGETHER, {}).get("fa_mpjpe", {})
-    rows, better = [], {"tenth": [], "whole": []}
+    rows: list[list[str]] = []
+    better: dict[str, list[bool]] = {TOGETHER: [], "then": []}
     for name, error in together.items():
-        row = [name, f"{error:.2f}"]
+        errors = {kind: _error(standing, kind, name) for kind in ("then", "tenth", "whole")}
+        errors = {TOGETHER: error, **errors}
+        rows.append([name, *("-" if e is None else f"{e:.2f}" for e in errors.values())])
         for kind, wins in better.items():
-            found = standing.get(f"{kind}-{name}")
-            row.append("-" if found is None else f"{found['fa_mpjpe'][name]:.2f}")
-            if found is not None:
-                wins.append(error < found["fa_mpjpe"][name])
-        rows.append(row)
+            ours, alone = errors[kind], errors["tenth"]
+            if ours is not None and alone is not None:
+                wins.append(ours < alone)
     said = [f"better on {sum(wins)} of {len(wins)}" for wins in better.values()]
-    return [*rows, [TOGETHER, "", *said]] if rows else []
+    return [*rows, ["than a tenth alone", *said, "", ""]] if rows else []
+
+
+def _error(standing: dict[str, dict[str, Any]], kind: str, name: str) -> float | None:
+    found = standing.get(f"{kind}-{name}")
+    return None if found is None else found["fa_mpjpe"][name]
 
 
 def main() -> None:
@@ -119,6 +143,7 @@ def main() -> None:
     wanted.add_argument("rigs", type=Path)
     wanted.add_argument("--steps", type=int, default=3000, help="of the lifter of all animals")
     wanted.add_argument("--alone-steps", type=int, default=800)
+    wanted.add_argument("--then-steps", type=int, default=300, help="of one animal after all")
     wanted.add_argument("--only", nargs="+", default=[""], help="cells whose names begin so")
     wanted.add_argument("--work", type=Path, default=Path("lifter_sharing_work"))
     wanted.add_argument("--folder", type=Path, default=RESULTS / "lifter_sharing")
@@ -133,16 +158,18 @@ def main() -> None:
             if place.exists():
                 continue
             print(f"{number + 1}/{len(cells)} {cell.name}", flush=True)
-            steps = given.steps if cell.name == TOGETHER else given.alone_steps
+            steps = given.then_steps if cell.goes_on else given.alone_steps
+            steps = given.steps if cell.name == TOGETHER else steps
             length = ["--fit.steps", "2" if given.quick else str(steps), "--threads", "1"]
             head = {"benchmark": "lifter_sharing", "cell": cell.name, "machine": facts()}
             head |= {
-                "words": [*WORDS, *length],
+                "words": [*words_of(cell, Path()), *length],
                 "clips": sum(len(r.clips) for r in cell.rigs),
             }
             write_json(place, head | measured(cell, rigs, given.work, length))
     standing = {p.stem: json.loads(p.read_text()) for p in sorted(given.folder.glob("*.json"))}
-    print_table(["rig", "all animals", "its tenth alone", "all of it alone"], rows_of(standing))
+    names = ["rig", "all animals", "then its tenth", "its tenth alone", "all of it alone"]
+    print_table(names, rows_of(standing))
     if given.json:
         write_json(given.json, {"benchmark": "lifter_sharing", "cells": standing})
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.lifter_sharing import TOGETHER, a_tenth, chosen, queue, rows_of
+from benchmarks.lifter_sharing import TOGETHER, a_tenth, chosen, queue, rows_of, words_of
 from lifting.clips import RigClips, load_rigs
 from lifting.motions import random_motion
 from lifting.protocol import UNSEEN
@@ -59,8 +59,11 @@ def test_others_of_a_family_and_unseen_rigs_teach_nothing() -> None:
     assert {rig.name for rig in together.rigs} == {"heron", "carp"} == set(together.scored)
     assert all(len(rig.clips) == 1 for rig in together.rigs)
     assert set(cells) == {TOGETHER} | {
-        f"{k}-{n}" for k in ("tenth", "whole") for n in together.scored
+        f"{k}-{n}" for k in ("then", "tenth", "whole") for n in together.scored
     }
+    words = words_of(cells["then-carp"], Path("work"))
+    assert words[-2:] == ("--start-from", "work/together.safetensors")
+    assert cells["then-carp"].rigs == cells["tenth-carp"].rigs
     held = {"heron/1", "heron/6", "heron/11"}  # every fifth movement of twelve
     (whole,) = cells["whole-heron"].rigs
     assert held.isdisjoint(clip.name for clip in whole.clips) and len(whole.clips) == 9
@@ -72,10 +75,11 @@ def test_rows_count_the_rigs_that_others_help() -> None:
 
     standing = {TOGETHER: found(heron=3.0, carp=5.0), "tenth-heron": found(heron=4.0)}
     standing |= {"tenth-carp": found(carp=4.5), "whole-heron": found(heron=2.0)}
+    standing |= {"then-carp": found(carp=4.0)}
     assert rows_of(standing) == [
-        ["heron", "3.00", "4.00", "2.00"],
-        ["carp", "5.00", "4.50", "-"],
-        [TOGETHER, "", "better on 1 of 2", "better on 0 of 1"],
+        ["heron", "3.00", "-", "4.00", "2.00"],
+        ["carp", "5.00", "4.00", "4.50", "-"],
+        ["than a tenth alone", "better on 1 of 2", "better on 1 of 1", "", ""],
     ]
     assert rows_of({}) == []
 
@@ -87,7 +91,7 @@ def test_the_queue_trains_and_skips_what_stands(tmp_path: Path) -> None:
         save_rig(folder / f"{rig.name}.npz", rig)
     words = [str(folder), "--quick", "--folder", str(tmp_path / "r"), "--work", str(tmp_path / "w")]
     command = [sys.executable, "-m", "benchmarks.lifter_sharing", *words]
-    for expected in ("1/5 together", "heron"):
+    for expected in ("1/7 together", "heron"):
         got = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
         assert expected in got.stdout
-    assert "1/5" not in got.stdout and (tmp_path / "r" / "together.json").exists()
+    assert "1/7" not in got.stdout and (tmp_path / "r" / "together.json").exists()
