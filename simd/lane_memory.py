@@ -49,9 +49,9 @@ def spread_at(array, place):
     return array[place]
 
 
-def fetch(array, place):
-    """Ask for the cache line of `array[place]` ahead of its turn; a place beyond the end asks for
-    nothing that matters."""
+def prefetch(array, place):
+    """Ask for the cache line of number `place` of an array in one piece, flat or not, ahead of its
+    turn; a place beyond the end asks for nothing that matters."""
 
 
 def store_sums(array, place, values):
@@ -177,7 +177,7 @@ def _spread_at_overload(array, place):
 
 
 @intrinsic
-def _fetch(typing, array, place):
+def _prefetch(typing, array, place):
     def code(context, builder, signature, given):
         data = context.make_array(array)(context, builder, given[0]).data
         at = context.cast(builder, given[1], place, types.intp)
@@ -191,9 +191,9 @@ def _fetch(typing, array, place):
     return types.none(array, place), code
 
 
-@overload(fetch)
-def _fetch_overload(array, place):
-    return lambda array, place: _fetch(array, place)
+@overload(prefetch)
+def _prefetch_overload(array, place):
+    return lambda array, place: _prefetch(array, place)
 
 
 @intrinsic

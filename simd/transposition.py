@@ -21,6 +21,14 @@ def turn(array, place, step, count, columns, at):
         columns[at + k : at + k + COUNT * COUNT : COUNT] = array[row : row + COUNT]
 
 
+def turn_listed(array, rows, first, count, columns, at, apart):
+    """The same of rows `rows[first], rows[first + 1], ...` of sixteen numbers each; columns begin
+    `apart` numbers from each other."""
+    for k in range(COUNT):
+        row = COUNT * rows[first + min(k, count - 1)]
+        columns[at + k :: apart][:COUNT] = array[row : row + COUNT]
+
+
 def _turned(builder: Any, rows: list[Any]) -> list[Any]:
     """Halves change places, then the halves of each (Eklundh 1972): four stages of shuffles."""
     half = COUNT // 2
@@ -35,6 +43,19 @@ def _turned(builder: Any, rows: list[Any]) -> list[Any]:
     return rows
 
 
+def _at_most(builder: Any, k: int, last: Any) -> Any:
+    number = ir.Constant(last.type, k)
+    return builder.select(builder.icmp_signed("<", number, last), number, last)
+
+
+def _store_columns(
+    context: Any, builder: Any, kind: Any, array: Any, at: Any, apart: Any, made: list[Any]
+) -> None:
+    for column in made:
+        builder.store(column, address_of(context, builder, kind, array, at, COUNT), align=4)
+        at = builder.add(at, apart)
+
+
 @intrinsic
 def _turn(typing, array, place, step, count, columns, at):
     def code(context, builder, signature, given):
@@ -42,15 +63,11 @@ def _turn(typing, array, place, step, count, columns, at):
         last = builder.sub(count, ir.Constant(count.type, 1))
         rows = []
         for k in range(COUNT):
-            number = ir.Constant(count.type, k)
-            number = builder.select(builder.icmp_signed("<", number, last), number, last)
-            here = builder.add(place, builder.mul(number, step))
+            here = builder.add(place, builder.mul(_at_most(builder, k, last), step))
             address = address_of(context, builder, array, source, here, COUNT)
             rows.append(builder.load(address, align=4))
-        for e, column in enumerate(_turned(builder, rows)):
-            here = builder.add(at, ir.Constant(at.type, COUNT * e))
-            address = address_of(context, builder, columns, target, here, COUNT)
-            builder.store(column, address, align=4)
+        apart = ir.Constant(at.type, COUNT)
+        _store_columns(context, builder, columns, target, at, apart, _turned(builder, rows))
         return context.get_dummy_value()
 
     kinds = (array, types.int64, types.int64, types.int64, columns, types.int64)
@@ -61,4 +78,33 @@ def _turn(typing, array, place, step, count, columns, at):
 def _turn_overload(array, place, step, count, columns, at):
     return lambda array, place, step, count, columns, at: _turn(
         array, np.int64(place), np.int64(step), np.int64(count), columns, np.int64(at)
+    )
+
+
+@intrinsic
+def _turn_listed(typing, array, rows, first, count, columns, at, apart):
+    def code(context, builder, signature, given):
+        source, listed, first, count, target, at, apart = given
+        numbers = context.make_array(rows)(context, builder, listed).data
+        last = builder.sub(count, ir.Constant(count.type, 1))
+        found = []
+        for k in range(COUNT):
+            place = builder.add(first, _at_most(builder, k, last))
+            row = builder.load(builder.gep(numbers, [place], inbounds=True))
+            here = builder.mul(builder.sext(row, at.type), ir.Constant(at.type, COUNT))
+            address = address_of(context, builder, array, source, here, COUNT)
+            found.append(builder.load(address, align=4))
+        _store_columns(context, builder, columns, target, at, apart, _turned(builder, found))
+        return context.get_dummy_value()
+
+    kinds = (array, rows, types.int64, types.int64, columns, types.int64, types.int64)
+    return types.none(*kinds), code
+
+
+@overload(turn_listed)
+def _turn_listed_overload(array, rows, first, count, columns, at, apart):
+    if rows.dtype != types.int32:
+        return None
+    return lambda array, rows, first, count, columns, at, apart: _turn_listed(
+        array, rows, np.int64(first), np.int64(count), columns, np.int64(at), np.int64(apart)
     )

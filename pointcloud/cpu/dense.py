@@ -22,7 +22,7 @@ from pointcloud.cpu.mixing import (
     panels,
     store_six,
 )
-from simd.lane_memory import aligned, fetch, load, spread_at, store
+from simd.lane_memory import aligned, load, prefetch, spread_at, store
 from simd.lanes import COUNT, maximum, spread
 from simd.registers import ROOMY
 from simd.threads import guarded
@@ -98,7 +98,7 @@ def _twelve(rows, at, depth, weights, panel, ahead, every):
     g = h = i = k = m = n = spread(f32(0))
     beside = depth * COUNT
     for first in range(0, depth, every):
-        fetch(weights, ahead)
+        prefetch(weights, ahead)
         ahead += COUNT
         for j in range(first, min(first + every, depth)):
             place, here = (panel + j) * COUNT, at + j

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from simd.lane_memory import load, scratch, store
+from simd.lane_memory import load, prefetch, scratch, store
 from simd.lanes import COUNT, spread
 from simd.threads import guarded
 from simd.work_queue import take
@@ -146,6 +146,8 @@ def composite_backward(
                         pair_gradients[pair_of[i], :] = f32(0)
                     continue
                 sc.fetch(records, splat_of, begin, count, x, y, table, batch)
+                for i in range(begin, begin + count):
+                    prefetch(flat, pair_of[i] * s.GRAD_WIDTH)
                 for i in range(count):
                     patches = painted[begin + i]
                     row = pair_of[begin + i] * s.GRAD_WIDTH

@@ -11,8 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from simd.lane_memory import load, scratch, store
-from simd.lanes import COUNT, bits, maximum, minimum
+from simd.lane_memory import load, prefetch, scratch, store
+from simd.lanes import COUNT, bits, first_lanes, maximum, minimum, where
+from simd.transposition import turn_listed
 from splatting.cpu import screen as s
 from splatting.cpu.falloff import MOST_COEFFICIENTS
 from splatting.cpu.patches import PATCH
@@ -24,8 +25,24 @@ BATCH = 64
 SIDE = s.TILE // PATCH
 PATCHES = SIDE * SIDE
 
-X, Y, A, B, TWO_B, C, Q_CUT, OPACITY, RED, GREEN, BLUE, DEPTH = (BATCH * k for k in range(12))
-PAINT = 12 * BATCH
+A, B, C, Q_CUT, OPACITY, RED, GREEN, BLUE, DEPTH = (
+    BATCH * k
+    for k in (
+        s.CONIC_A,
+        s.CONIC_B,
+        s.CONIC_C,
+        s.Q_CUT,
+        s.OPACITY,
+        s.RED,
+        s.GREEN,
+        s.BLUE,
+        s.DEPTH,
+    )
+)
+"""A column for each number of a record, in their order."""
+X, Y, TWO_B = BATCH * s.X_WHOLE, BATCH * s.Y_WHOLE, BATCH * s.X_PART
+"""Made of what stands there at first."""
+PAINT = s.WIDTH * BATCH
 """Coefficients of o f, one column each."""
 SLOPE = PAINT + MOST_COEFFICIENTS * BATCH
 """Those of o df/dv."""
@@ -46,25 +63,22 @@ def bit(patch):
 @njit(error_model="numpy", nogil=True, cache=True)
 def fetch(records, splat_of, begin, count, tile_x, tile_y, table, columns):
     """`count` splats of a tile's list from place `begin` on into `columns`; positions are relative
-    to the tile's corner. `table (1 or 2, n)` has the kernel's coefficients for PAINT and SLOPE."""
-    for i in range(count):
-        record = records[splat_of[begin + i]]
-        columns[X + i] = (record[s.X_WHOLE] - f32(tile_x)) + record[s.X_PART]
-        columns[Y + i] = (record[s.Y_WHOLE] - f32(tile_y)) + record[s.Y_PART]
-        columns[A + i] = record[s.CONIC_A]
-        columns[B + i] = record[s.CONIC_B]
-        columns[TWO_B + i] = f32(2) * record[s.CONIC_B]
-        columns[C + i] = record[s.CONIC_C]
-        columns[Q_CUT + i] = record[s.Q_CUT]
-        columns[OPACITY + i] = record[s.OPACITY]
-        columns[RED + i] = record[s.RED]
-        columns[GREEN + i] = record[s.GREEN]
-        columns[BLUE + i] = record[s.BLUE]
-        columns[DEPTH + i] = record[s.DEPTH]
-    groups = (count + COUNT - 1) // COUNT
-    for i in range(count, groups * COUNT):
-        columns[Q_CUT + i] = f32(np.nan)  # no number is below it: these reach nothing
-    for group in range(0, groups * COUNT, COUNT):
+    to the tile's corner. `table (1 or 2, n)` has the kernel's coefficients for PAINT and SLOPE.
+
+    Those that come next in the list are asked for: they are here when it is their turn.
+    """
+    flat = records.reshape(records.size)
+    for i in range(begin + BATCH, min(begin + 2 * BATCH, len(splat_of))):
+        prefetch(flat, splat_of[i] * s.WIDTH)
+    for group in range(0, count, COUNT):
+        turn_listed(flat, splat_of, begin + group, count - group, columns, group, BATCH)
+        x, y = load(columns, X + group) - f32(tile_x), load(columns, Y + group) - f32(tile_y)
+        store(columns, X + group, x + load(columns, BATCH * s.X_PART + group))
+        store(columns, Y + group, y + load(columns, BATCH * s.Y_PART + group))
+        store(columns, TWO_B + group, f32(2) * load(columns, B + group))
+        # no number is below NaN: lanes beyond the last splat reach nothing
+        there = first_lanes(count - group)
+        store(columns, Q_CUT + group, where(there, load(columns, Q_CUT + group), f32(np.nan)))
         opacity = load(columns, OPACITY + group)
         for k in range(table.shape[1]):
             store(columns, PAINT + k * BATCH + group, opacity * table[0, k])

@@ -12,10 +12,13 @@ import math
 import numpy as np
 from numba import njit, prange
 
+from simd.lane_memory import prefetch
 from simd.threads import guarded
 from splatting.cpu import screen as s
 
 CHUNKS = 16
+AHEAD = 8
+"""Splats between asking for what one of them needs and its turn."""
 _DIGIT_BITS = 11
 _DIGITS = 1 << _DIGIT_BITS
 
@@ -132,6 +135,16 @@ def _columns(record, box, row, columns):
     )
 
 
+@njit(inline="always")
+def _ask(order, visible, boxes, by_splat, j):
+    """Ask for what splats after place `j` of `order` need: in depth order they lie anywhere."""
+    if j + 2 * AHEAD < len(order):
+        later = order[j + 2 * AHEAD]
+        prefetch(visible, later)
+        prefetch(by_splat, later)
+        prefetch(boxes, visible[order[j + AHEAD]] * boxes.shape[1])
+
+
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
 def count_tiles(records, boxes, visible, order, columns, histogram, pairs):
@@ -141,6 +154,7 @@ def count_tiles(records, boxes, visible, order, columns, histogram, pairs):
     for chunk in prange(CHUNKS):
         histogram[chunk, :] = 0
         for j in range(chunk * size, min(len(visible), (chunk + 1) * size)):
+            _ask(order, visible, boxes, pairs, j)
             splat = visible[order[j]]
             box = boxes[splat]
             touched = 0
@@ -174,6 +188,7 @@ def fill_tiles(records, boxes, visible, order, pair_start, columns, histogram, s
     size = (len(visible) + CHUNKS - 1) // CHUNKS
     for chunk in prange(CHUNKS):
         for j in range(chunk * size, min(len(visible), (chunk + 1) * size)):
+            _ask(order, visible, boxes, pair_start, j)
             splat = visible[order[j]]
             box = boxes[splat]
             pair = pair_start[order[j]]
