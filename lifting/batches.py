@@ -59,8 +59,12 @@ def examples_of_step(rigs: Sequence[RigClips], config: LiftFitConfig, step: int)
     caps = list(_CAPS)
     cap = int(rng.choice(caps, p=list(_CAPS.values())))
     frames = config.frames
-    if frames > 1 and rng.random() < config.short:
-        frames = int(rng.integers(1, frames))
+    if frames > 1:
+        kind = rng.random()
+        if kind < config.single:
+            frames = 1
+        elif kind < config.single + config.short:
+            frames = int(rng.integers(1, frames))
     count = min(_MOST_CLIPS, max(1, round(config.tokens / (frames * cap))))
     found: list[Example] = []
     while len(found) < count:

@@ -87,6 +87,9 @@ class LiftFitConfig:
     short: float = 0.25
     """Share of steps whose clips have fewer frames, down to a single one: so that pictures that are
     no film can be lifted, too."""
+    single: float = 0.0
+    """Share of steps whose clips are single frames, beside those of `short`: the most animals for
+    their time."""
     generated: float = 0.2
     """Share of clips of generated rigs, where there are others: those teach less than real ones."""
     rate: float = 1.5e-3
@@ -138,7 +141,7 @@ class LiftFitConfig:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name}: expected above 0, found {value}")
-        for name in ("short", "generated", "procrustes", "average", "bend", "inferred"):
+        for name in ("short", "single", "generated", "procrustes", "average", "bend", "inferred"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected 0 to 1, found {getattr(self, name)}")
         for name in ("angle", "stretch"):

@@ -105,6 +105,8 @@ def test_some_steps_have_clips_of_fewer_frames_down_to_a_single_one() -> None:
         assert torch.isfinite(total)
     whole = [batch_of_step(rigs(), replace(config, short=0.0), step)[0] for step in (1, 2)]
     assert [inputs.place.shape[1] for inputs in whole] == [4, 4]
+    alone = replace(config, short=0.0, single=1.0)
+    assert {batch_of_step(rigs(), alone, step)[0].place.shape[1] for step in (1, 2, 3)} == {1}
 
 
 def test_an_animal_is_seen_from_as_many_sides_as_asked_for() -> None:
