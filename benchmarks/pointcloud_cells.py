@@ -38,6 +38,8 @@ from simd.threads import set_threads
 POINTS, CLASSES = 1024, 40
 KS = (16, 32)
 TAUS = (1e-4, 1e-3, 1e-2)
+MANY = 32
+"""Clouds together."""
 NARROW = 6.0
 """Diagonal of T of the Gaussians that stand in for trained ones: widths of a sixth of a radius."""
 
@@ -296,7 +298,8 @@ def _narrow_encoder(filtered: Filter) -> GaussianFeatures:
 
 def mamba(size: Literal["small", "full"], setting: Setting) -> dict[str, Any]:
     """Mamba3D with either embedding of patches, by compiled loops and by torch: time of a cloud
-    that is cut into groups, multiply-adds, and torch's weights and peak of memory."""
+    that is cut into groups, multiply-adds, and torch's weights and peak of memory, for it and for
+    many clouds together."""
     torch.set_num_threads(1)
     set_threads(1)
     models = {}
@@ -313,7 +316,20 @@ def mamba(size: Literal["small", "full"], setting: Setting) -> dict[str, Any]:
         found[f"{name}, million multiply-adds"] = multiply_adds.counted(model, inputs) / 1e6
         weights = sum(value.numel() for value in model.parameters()) * 4 / 2**20
         found[f"{name}, weights and peak, MB"] = weights + peak_mb(steps[f"{name} in torch"])
-    for what in ("CPU ms", "in torch, CPU ms", "million multiply-adds", "weights and peak, MB"):
+        many = model.prepare(shells(MANY))
+        peak = peak_mb(_inference(lambda m=model, many=many: m(*many)))
+        found[f"{name}, weights and peak of {MANY} clouds, MB"] = weights + peak
+    repeated = multiply_adds.repeated_by_groups(models["pointnet"].config) / 1e6
+    found["pointnet as published, million multiply-adds"] = (
+        found["pointnet, million multiply-adds"] + repeated
+    )
+    for what in (
+        "CPU ms",
+        "in torch, CPU ms",
+        "million multiply-adds",
+        "weights and peak, MB",
+        f"weights and peak of {MANY} clouds, MB",
+    ):
         joint = " " if what.startswith("in torch") else ", "
         both = (found[f"{name}{joint}{what}"] for name in ("gaussian", "pointnet"))
         found[f"gaussian over pointnet, {what}"] = next(both) / next(both)
