@@ -60,6 +60,13 @@ def store_sums(array, place, values):
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
+def prefetch_run(array, place, count):
+    """The same of `count` float32 from `place` on."""
+    for at in range(place, place + count, COUNT):
+        prefetch(array, at)
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
 def scratch(size):
     """`size` numbers, not set, from a cache line's start: lanes that straddle two cost twice."""
     room = np.empty(size + COUNT, np.float32)

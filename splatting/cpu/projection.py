@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit, prange
 
 from simd.lane_functions import exponential, logarithm
-from simd.lane_memory import load_part, scratch, scratch64, store_part
+from simd.lane_memory import load_part, prefetch, prefetch_run, scratch, scratch64, store_part
 from simd.lanes import COUNT, where
 from simd.threads import guarded
 from splatting.cpu import screen as s
@@ -195,6 +195,9 @@ def project(
         for i in range(first, end):
             k = i - first
             drawn = v[DRAWN + k] > 0
+            if i + s.AHEAD < end and v[DRAWN + k + s.AHEAD] > 0:
+                prefetch_run(shN, (i + s.AHEAD) * 3 * shN.shape[1], 3 * ((degree + 1) ** 2 - 1))
+                prefetch(records, (i + s.AHEAD) * s.WIDTH)
             visible[i] = drawn
             if not drawn:
                 continue

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from simd.lane_memory import load, scratch, scratch64, store
+from simd.lane_memory import load, prefetch, prefetch_run, scratch, scratch64, store
 from simd.lanes import spread
 from simd.threads import guarded
 from splatting.cpu import screen as s
@@ -220,6 +220,14 @@ def project_backward(
         first, end = chunk * CHUNK, min(count, (chunk + 1) * CHUNK)
         for j in range(first, end):
             i, k = visible[j], j - first
+            if j + s.AHEAD < count:
+                prefetch(records, visible[j + s.AHEAD] * s.WIDTH)
+                prefetch_run(rows, pair_start[j + s.AHEAD] * s.GRAD_WIDTH, 2 * s.GRAD_WIDTH)
+            if moved:  # below: what a chunk moves lies in three arrays too large for any cache
+                place = i * 3 * shN.shape[1]
+                prefetch_run(shN, place, 3 * higher)
+                prefetch_run(first_moments, place, 3 * higher)
+                prefetch_run(second_moments, place, 3 * higher)
             g_record = spread(f32(0))
             for pair in range(pair_start[j], pair_start[j + 1]):
                 g_record = g_record + load(rows, pair * s.GRAD_WIDTH)

@@ -18,6 +18,9 @@ Q_CUT = 12
 HALF_WIDTH, HALF_HEIGHT = 13, 14
 """Half extents in pixels of the ellipse q = Q_CUT."""
 WIDTH = 16
+AHEAD = 8
+"""Splats between asking for what one of them needs, where it lies anywhere in memory, and its
+turn."""
 
 TILE = 32
 """Pixels along a side of a tile: 64 patches of 4x4, one bit each of a word. Every pair of a splat

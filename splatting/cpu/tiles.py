@@ -17,8 +17,6 @@ from simd.threads import guarded
 from splatting.cpu import screen as s
 
 CHUNKS = 16
-AHEAD = 8
-"""Splats between asking for what one of them needs and its turn."""
 _DIGIT_BITS = 11
 _DIGITS = 1 << _DIGIT_BITS
 
@@ -138,11 +136,11 @@ def _columns(record, box, row, columns):
 @njit(inline="always")
 def _ask(order, visible, boxes, by_splat, j):
     """Ask for what splats after place `j` of `order` need: in depth order they lie anywhere."""
-    if j + 2 * AHEAD < len(order):
-        later = order[j + 2 * AHEAD]
+    if j + 2 * s.AHEAD < len(order):
+        later = order[j + 2 * s.AHEAD]
         prefetch(visible, later)
         prefetch(by_splat, later)
-        prefetch(boxes, visible[order[j + AHEAD]] * boxes.shape[1])
+        prefetch(boxes, visible[order[j + s.AHEAD]] * boxes.shape[1])
 
 
 @guarded

@@ -208,3 +208,16 @@ def test_what_powers_are_made_of_is_numpys() -> None:
     parts(x, fractions, products)
     np.testing.assert_allclose(fractions, functions.above_floor(x), rtol=3e-7)
     np.testing.assert_array_equal(products, functions.times_power_of_two(f32(3), x))
+
+
+def test_asking_for_numbers_changes_none_within_the_array_and_beyond() -> None:
+    @njit
+    def asked(x):
+        memory.prefetch(x, 3)
+        memory.prefetch_run(x, 5, 40)
+        memory.prefetch(x, 10**6)
+
+    for kind in (f32, np.uint16, np.int8, np.int64):
+        x = np.arange(60).astype(kind).reshape(6, 10)
+        asked(x)
+        np.testing.assert_array_equal(x.ravel(), np.arange(60))
