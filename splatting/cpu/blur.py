@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numba.extending import overload
 
-from simd.lane_memory import load, load_part, spread_at, store
+from simd.lane_memory import load, load_part, prefetch, spread_at, store
 from simd.lanes import COUNT, FLAGS, intrinsic, lanes, shuffle, splat, spread
 from simd.registers import ROOMY
 
@@ -82,10 +82,14 @@ def _window(y, rows):
 
 @njit(error_model="numpy", nogil=True, cache=True)
 def moments_at_once(render, photo, y, rows, columns, taps, lines):
-    """p, q, p^2 + q^2 and p q blurred along y for four rows from `y`: lines 4 m + o."""
+    """p, q, p^2 + q^2 and p q blurred along y for four rows from `y`: lines 4 m + o. The rows that
+    the next four ask for are fetched meanwhile."""
     first, end = _window(y, rows)
     zero = spread(f32(0))
     for x in range(0, columns, COUNT):
+        for ahead in range(y + ROWS + RADIUS, y + 2 * ROWS + RADIUS):
+            prefetch(render, ahead * columns + x)
+            prefetch(photo, ahead * columns + x)
         p0, p1, p2, p3 = zero, zero, zero, zero
         q0, q1, q2, q3 = zero, zero, zero, zero
         s0, s1, s2, s3 = zero, zero, zero, zero

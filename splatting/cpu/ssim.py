@@ -15,7 +15,7 @@ from jaxtyping import Float32
 from numba import njit, prange
 
 from simd.lane_functions import only_first
-from simd.lane_memory import aligned, load_part, scratch, store, store_part, store_sums
+from simd.lane_memory import aligned, load_part, prefetch, scratch, store, store_part, store_sums
 from simd.lanes import COUNT, absolute, spread, where
 from simd.threads import guarded
 from splatting.cpu.blur import (
@@ -92,6 +92,7 @@ def _compare_row(render, photo, y, columns, lines, offset, slopes):
 def _gradient_row(render, photo, y, columns, lines, offset, by_l1, by_ssim, gradient):
     for x in range(0, columns, COUNT):
         at = y * columns + x
+        prefetch(gradient, at + ROWS * columns)
         p, q = load_part(render, at, columns - x), load_part(photo, at, columns - x)
         similar = (
             along_x(lines[offset], x)
