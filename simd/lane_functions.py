@@ -24,7 +24,7 @@ from simd.lanes import (
     vector_call,
     where,
 )
-from simd.registers import ROOMY
+from simd.registers import SPLITS_EXPONENTS
 
 f32 = np.float32
 
@@ -110,7 +110,7 @@ def _avx512(name: str, builder: Any, given: list[Any], last: list[Any]) -> Any:
 @intrinsic
 def _above_floor(typing, a):
     def code(context, builder, signature, given):
-        if ROOMY:
+        if SPLITS_EXPONENTS:
             return _avx512("reduce", builder, given, [ir.Constant(ir.IntType(32), _DOWN)])
         return builder.fsub(given[0], vector_call("floor")(builder, given[0]))
 
@@ -120,7 +120,7 @@ def _above_floor(typing, a):
 @intrinsic
 def _times_power_of_two(typing, a, b):
     def code(context, builder, signature, given):
-        if ROOMY:
+        if SPLITS_EXPONENTS:
             return _avx512("scalef", builder, given, [])
         whole = vector_call("floor")(builder, given[1])
         for beyond, limit in ((">", splat(-126)), ("<", splat(127))):

@@ -15,6 +15,9 @@ def _has(feature: str) -> bool:
 ROOMY = _has("avx512f")
 """Whether they hold 32, as AVX-512 does; AVX2 and NEON hold 8, so that a loop with more of them
 keeps most in memory."""
+SPLITS_EXPONENTS = _has("avx512dq")
+"""Whether one instruction takes the whole part from sixteen numbers, and one multiplies by two to
+that power."""
 MULTIPLIES_BYTES = _has("avx512vnni")
 """Whether one instruction sums four products of bytes in each of sixteen lanes."""
 MULTIPLIES_HALVES = _has("avx512bf16")
