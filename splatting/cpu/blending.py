@@ -62,9 +62,10 @@ def distance(columns, i, x, y):
 
 @njit(inline="always")
 def _alpha(program, most, columns, i, q):
-    """The alpha of splat `i` at those pixels, zero beyond its edge."""
+    """The alpha of splat `i` at those pixels, zero beyond its edge, and which lie within that."""
     alpha = minimum(paint(program, columns, sc.PAINT + i, sc.BATCH, q), most)
-    return where(q <= spread_at(columns, sc.Q_CUT + i), alpha, f32(0))
+    reached = q <= spread_at(columns, sc.Q_CUT + i)
+    return where(reached, alpha, f32(0)), reached
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -83,7 +84,7 @@ def blend_at_once(program, most, columns, word, centres, patch, state, alphas):
     while word != 0:
         i = trailing_zeros(word)
         word &= word - np.uint64(1)
-        alpha = _alpha(program, most, columns, i, distance(columns, i, x, y))
+        alpha, reached = _alpha(program, most, columns, i, distance(columns, i, x, y))
         weight = alpha * product
         product = product * (f32(1) - alpha)
         goes_on = product >= STOP
@@ -94,7 +95,7 @@ def blend_at_once(program, most, columns, word, centres, patch, state, alphas):
         blue = blue + weight * spread_at(columns, sc.BLUE + i)
         depth = depth + weight * spread_at(columns, sc.DEPTH + i)
         # no branch: whether a splat at the patch's edge paints cannot be foreseen
-        painters |= np.uint64(bits(absolute(weight) > f32(0)) != 0) << np.uint64(i)
+        painters |= np.uint64(bits(reached & goes_on) != 0) << np.uint64(i)
         if bits(goes_on) == 0:
             word, still_open = np.uint64(0), False
     store(state, first + PRODUCT, product)
@@ -134,8 +135,8 @@ def _shade(program, most, columns, word, centres, patch, alphas):
             word &= word - np.uint64(1)
         q_i = distance(columns, i, x, y)
         q_j = distance(columns, j, x, y)
-        alpha_i = _alpha(program, most, columns, i, q_i)
-        alpha_j = _alpha(program, most, columns, j, q_j)
+        alpha_i, _ = _alpha(program, most, columns, i, q_i)
+        alpha_j, _ = _alpha(program, most, columns, j, q_j)
         store(alphas, COUNT * i, alpha_i)
         store(alphas, COUNT * j, alpha_j)
 
