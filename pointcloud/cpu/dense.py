@@ -94,7 +94,7 @@ def _from_line(weights: np.ndarray) -> np.ndarray:
 def _twelve(rows, at, depth, weights, panel, ahead, every):
     """Sums over `depth` numbers of each of six rows from `at` on, times two panels next to each
     other; a line of the weights from `ahead` on is fetched every so many numbers. As
-    `mixing.mix_twelve`, but that no list says which numbers there are: looking them up costs 4 %."""
+    `mixing.mix_twelve`, but that no list says which numbers there are: looking costs 4 %."""
     a = b = c = d = e = f = spread(f32(0))
     g = h = i = k = m = n = spread(f32(0))
     beside = depth * COUNT
