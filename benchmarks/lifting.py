@@ -42,6 +42,7 @@ from lifting.protocol import (
     split,
     still_camera_clips,
     without_edges,
+    without_names,
 )
 
 SEED = 2412
@@ -145,8 +146,8 @@ def _only(clip: TestClip, kept: np.ndarray, rng: np.random.Generator) -> TestCli
 
     edges = contracted(clip.edges, clip.truth.shape[1], kept, rng)
     view = replace(clip.view, xy=clip.view.xy[:, kept], xyz_cam=clip.view.xyz_cam[:, kept])
-    truth, sides = clip.truth[:, kept], clip.sides[kept]
-    return replace(clip, view=view, truth=truth, edges=edges, sides=sides)
+    truth, symmetry = clip.truth[:, kept], clip.symmetry.of(kept)
+    return replace(clip, view=view, truth=truth, edges=edges, symmetry=symmetry)
 
 
 def speed(given: Given) -> dict[str, Any]:
@@ -187,6 +188,9 @@ def cells(given: Given) -> dict[str, Callable[[], dict[str, Any]]]:
         found["unseen-inferred"] = lambda: scored(
             given.lifter(), without_edges(given.unseen(), given.rigs())
         )
+        found["unseen-nameless"] = lambda: scored(given.lifter(), without_names(given.unseen()))
+        found["rat-nameless"] = lambda: scored(given.lifter(), without_names(given.rat()))
+        found["mouse-nameless"] = lambda: scored(given.lifter(), without_names(given.mouse()))
         found["unseen-one-by-one"] = lambda: scored(given.lifter(FRAME_BY_FRAME), given.unseen())
         found["rat-inferred"] = lambda: scored(given.lifter(), given.rat(inferred=True))
         found["mouse-inferred"] = lambda: scored(given.lifter(), given.mouse(inferred=True))

@@ -21,6 +21,7 @@ from lifting.evaluation import Lift, lifter_as_lift
 from lifting.lifter_files import load_lifter
 from lifting.protocol import TestClip, still_camera_clips
 from lifting.rigidity import infer_edges
+from lifting.symmetry import symmetry_of
 
 RAT, MOUSE = "rat_23kp_1000f.npz", "mouse_dannce_label3d_1_6cam.npz"
 ADAPTED_FRAMES = 200
@@ -35,6 +36,13 @@ _HIND = ((16, 17), (17, 18), (18, 4), (19, 20), (20, 21), (21, 4))
 MOUSE_EDGES = np.array([*_HEAD, *_SPINE, *_FRONT, *_HIND])
 """Between the points of the file, which does not hold them: the skeleton mouse22 of DANNCE, which
 labelled it (ears, snout, spine, tail; paw, wrist, elbow, shoulder; paw, ankle, knee)."""
+MOUSE_NAMES = (
+    *("ear L", "ear R", "snout", "spine front", "spine middle"),
+    *("tail base", "tail middle", "tail end"),
+    *(f"{part} {side}" for side in "LR" for part in ("forepaw", "wrist", "elbow", "shoulder")),
+    *(f"{part} {side}" for side in "LR" for part in ("hindpaw", "ankle", "knee")),
+)
+"""Of those points, as there."""
 Score = Callable[[Lift, list[TestClip]], dict[str, Any]]
 
 
@@ -52,14 +60,14 @@ def rat_clips(folder: Path, seed: int, after: int = 0, inferred: bool = False) -
 def mouse_clips(folder: Path, seed: int, inferred: bool = False) -> list[TestClip]:
     """A mouse of 22 points through the six cameras that filmed it, without their distortion. Its
     frames lie seconds apart, so each is a clip of its own; where `inferred`, edges are found from
-    all frames of a camera, as for tracks that come without."""
-    arrays = read_arrays(folder / MOUSE)
+    all frames of a camera and the names, as for tracks that come without."""
+    arrays, symmetry = read_arrays(folder / MOUSE), symmetry_of(MOUSE_NAMES)
     world, rng = arrays["positions"], np.random.default_rng(seed)
     found = []
     for camera, (turn, place) in enumerate(zip(arrays["R"], arrays["t"], strict=True)):
         xyz_cam = world @ turn.T + place
         xy = xyz_cam[..., :2] / xyz_cam[..., 2:]
-        edges = infer_edges(xy) if inferred else MOUSE_EDGES
+        edges = infer_edges(xy, MOUSE_NAMES) if inferred else MOUSE_EDGES
         for frame in range(len(world)):
             kept = np.flatnonzero(np.isfinite(world[frame]).all(axis=1))
             if len(kept) < _FEWEST:
@@ -72,7 +80,7 @@ def mouse_clips(folder: Path, seed: int, inferred: bool = False) -> list[TestCli
                     View(xy[None, frame, kept], xyz_cam[None, frame, kept], turn[:, 2], 0.0),
                     world[None, frame, kept],
                     contracted(edges, world.shape[1], kept, rng),
-                    np.zeros(len(kept), np.int64),
+                    symmetry.of(kept),
                 )
             )
     return found

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from data.skeleton import Skeleton, without_side
 from lifting.bending import bent
+from lifting.symmetry import Symmetry, symmetry_of
 
 _INHERITED = 0.7
 """Correlation of the factors of two bones, one of which hangs from the other."""
@@ -41,7 +42,7 @@ class AugmentConfig:
     """Share of clips whose edges are found from their tracks, as those of a file without any: a
     lifter that is always told the bones knows an animal by them, and is lost where they differ."""
     nameless: float = 0.25
-    """Share of those whose edges are found without the names of joints."""
+    """Share of clips whose joints have no names, which tell left from right."""
     clean: float = 0.6
     """Share of clips whose tracks are left as they are."""
     hidden: float = 0.45
@@ -63,8 +64,7 @@ class Joints:
 
     xyz: Float64[np.ndarray, "t j 3"]
     edges: Int64[np.ndarray, "e 2"]
-    sides: Int64[np.ndarray, "j"]
-    """-1 left, 1 right, 0 in the middle or unknown."""
+    symmetry: Symmetry
     names: tuple[str, ...] = ()
     """None of an animal whose points have none."""
 
@@ -75,14 +75,17 @@ def augment_rig(
     rng: np.random.Generator,
     config: AugmentConfig,
     most: int,
+    symmetry: Symmetry | None = None,
 ) -> Joints:
     """Another animal out of this one, of at most `most` joints: bones longer or shorter, alike on
-    both sides, joints bent, a mirror image, joints dropped and merged, edges changed."""
+    both sides, joints bent, a mirror image, joints dropped and merged, edges changed. `symmetry` is
+    that of its axes, where it is not what the names say."""
+    symmetry = symmetry or symmetry_of(skeleton.names)
     xyz = stretched(xyz, skeleton, rng, config.stretch * rng.random())
     if rng.random() < config.bend:
         xyz = bent(xyz, skeleton, rng, config.angle * rng.random())
     if rng.random() < 0.5:
-        xyz = xyz * np.array([-1.0, 1.0, 1.0])
+        xyz, symmetry = xyz * np.array([-1.0, 1.0, 1.0]), symmetry.turned
     edges = skeleton.edges
     if rng.random() < config.merge:
         xyz = _merged(xyz, edges, rng)
@@ -97,7 +100,7 @@ def augment_rig(
     if rng.random() < config.edges:
         edges = _other_edges(edges, keep, rng)
     names = tuple(skeleton.names[joint] for joint in kept)
-    return Joints(xyz[:, kept], edges, skeleton.sides[kept], names)
+    return Joints(xyz[:, kept], edges, symmetry.of(kept), names)
 
 
 def stretched(
@@ -178,7 +181,7 @@ def spoil(
     xy += noise * rng.standard_normal(xy.shape)
     wrong = np.zeros((frames, count), bool)
     if rng.random() < config.swaps:
-        wrong |= _swap_sides(xy, joints.sides, rng)
+        wrong |= _swap_sides(xy, joints.symmetry.sides, rng)
     out = rng.random((frames, count)) < config.outliers * rng.random()
     xy[out] += size * rng.standard_normal((int(out.sum()), 2))
     wrong |= out

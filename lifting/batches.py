@@ -4,7 +4,7 @@ training can be resumed anywhere."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from lifting.losses import Truth
 from lifting.motions import random_motion
 from lifting.random_rigs import random_rig
 from lifting.rigidity import infer_edges
+from lifting.symmetry import Symmetry, symmetry_of, unknown
 
 _CAPS = {13: 0.15, 18: 0.2, 26: 0.2, 36: 0.2, 56: 0.25}
 """Most joints of a batch and how often; few joints make many clips, but rigs of many are to be seen
@@ -31,7 +32,9 @@ _SPAN = 64.0
 nearly the same say little."""
 _AROUND = 8
 """Frames beyond a part that its interpolation looks at: others weigh less than 1e-4."""
-_UNCHANGED = AugmentConfig(stretch=0, bend=0, drop=0, merge=0, edges=0, inferred=0, clean=1)
+_UNCHANGED = AugmentConfig(
+    stretch=0, bend=0, drop=0, merge=0, edges=0, inferred=0, nameless=0, clean=1
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +71,7 @@ def examples_of_step(rigs: Sequence[RigClips], config: LiftFitConfig, step: int)
     count = min(_MOST_CLIPS, max(1, round(config.tokens / (frames * cap))))
     found: list[Example] = []
     while len(found) < count:
-        source = _source(rigs, config, rng)
+        source, symmetry = _source(rigs, config, rng)
         augment = _UNCHANGED
         if config.augment:
             augment = AugmentConfig(
@@ -78,20 +81,24 @@ def examples_of_step(rigs: Sequence[RigClips], config: LiftFitConfig, step: int)
                 inferred=config.inferred,
             )
         part = _part(source.xyz, frames, rng)
-        joints = augment_rig(part, source.skeleton, rng, augment, cap)
-        graph = graph_of(joints.edges, joints.xyz.shape[1])
+        joints = augment_rig(part, source.skeleton, rng, augment, cap, symmetry)
+        graph = graph_of(joints.edges, joints.xyz.shape[1], joints.symmetry)
         up = np.array(source.up)
         views = (seen(joints, graph, up, augment, rng) for _ in range(config.views))
         found += [example for example in views if example is not None]
     return found[:count]
 
 
-def _source(rigs: Sequence[RigClips], config: LiftFitConfig, rng: np.random.Generator) -> Motion:
+def _source(
+    rigs: Sequence[RigClips], config: LiftFitConfig, rng: np.random.Generator
+) -> tuple[Motion, Symmetry]:
+    """A movement, and the sides of its animal."""
     if not rigs or rng.random() < config.generated:
         frames = int(max(1.5 * config.frames, _SPAN * rng.uniform(0.375, 0.875)))
-        return random_motion(random_rig(rng), rng, frames=frames)
+        motion = random_motion(random_rig(rng), rng, frames=frames)
+        return motion, symmetry_of(motion.skeleton.names)
     rig = rigs[int(rng.integers(len(rigs)))]
-    return rig.clips[_by_length(rig, rng)]
+    return rig.clips[_by_length(rig, rng)], rig.symmetry
 
 
 def seen(
@@ -104,9 +111,12 @@ def seen(
     """An animal in motion through a camera; None where the picture would be a single point."""
     view = random_view(joints.xyz, up, rng, ViewConfig())
     tracks = spoil(view.xy, joints, rng, augment)
+    nameless = rng.random() < augment.nameless
+    if nameless:
+        graph = replace(graph, symmetry=unknown(len(graph.near)))
     if rng.random() < augment.inferred:
-        names = () if rng.random() < augment.nameless else joints.names
-        graph = graph_of(infer_edges(tracks.xy, names), len(joints.sides))
+        names = () if nameless else joints.names
+        graph = graph_of(infer_edges(tracks.xy, names), len(graph.near), graph.symmetry)
     try:
         prepared = prepare(tracks.xy, tracks.confidence, graph)
     except ValueError:

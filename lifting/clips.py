@@ -18,9 +18,14 @@ from data.motion import Motion
 from data.npz import read_arrays
 from data.points3d import read_points3d
 from data.skeleton import Skeleton
+from lifting.symmetry import Symmetry, symmetry_of
 
 PERMISSIVE = ("cc0", "cc-by-4", "cc-by-3", "mit", "apache", "bsd", "generated")
 """How the licences begin under which weights may be given on without conditions on their use."""
+_MIRRORED = ("0ad_fauna__", "animalia__")
+"""How rigs are called whose files have left-handed axes, so that what they call left lies right."""
+_NAMED_ACROSS = ("0ad_fauna__cattle", "0ad_fauna__zebu")
+"""Those of them whose makers called left what lies right, too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +41,13 @@ class RigClips:
     def family(self) -> tuple[int, ...]:
         """Its hierarchy: equal for rigs that are never split."""
         return tuple(self.skeleton.parents.tolist())
+
+    @property
+    def symmetry(self) -> Symmetry:
+        """Its sides, as they lie in the axes of its clips."""
+        found = symmetry_of(self.skeleton.names)
+        mirrored = self.name.startswith(_MIRRORED) and self.name not in _NAMED_ACROSS
+        return found.turned if mirrored else found
 
     @property
     def frames(self) -> int:

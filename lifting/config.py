@@ -30,6 +30,9 @@ class LifterConfig:
     neighbours alone, or all alone."""
     pairs: bool = True
     """Tell attention how far apart two joints are along the edges and in the pictures."""
+    sides: bool = True
+    """Tell joints on which side they lie, and attention which joints lie across from each other, as
+    far as their names say."""
     output: Literal["depth", "canonical"] = "depth"
     """Depth along each joint's ray, or a shape in a frame of the animal's own and its rotation."""
     fourier: int = 32
@@ -156,6 +159,7 @@ def lifter_config(values: dict[str, Any]) -> LifterConfig:
         "context": (bool,),
         "graph": (str,),
         "pairs": (bool,),
+        "sides": (bool,),
         "output": (str,),
         "fourier": (int,),
         "fourier_scale": (int, float),

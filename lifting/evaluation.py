@@ -31,7 +31,7 @@ def lifter_as_lift(model: Lifter, config: WindowConfig = WindowConfig()) -> Lift
     """A model in the interface of the baselines."""
 
     def lift(clip: TestClip, xy: Float64[np.ndarray, "t j 2"]) -> Lifted:
-        found = predict(model, xy, None, clip.edges, config)
+        found = predict(model, xy, None, clip.edges, config, clip.symmetry)
         return Lifted(found.xyz, found.radius, found.xy)
 
     return lift

@@ -1,5 +1,5 @@
-"""What a skeleton's edges say about its joints, whatever the joints are called: steps from joint to
-joint, and how likely a random walk is to come back."""
+"""What a skeleton says about its joints: by its edges, whatever the joints are called, steps from
+joint to joint and how likely a random walk is to come back; by names, left and right."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
+
+from lifting.symmetry import Symmetry, unknown
 
 FARTHEST = 8
 """Steps along the edges that are told apart; what is farther counts as this far."""
@@ -23,13 +25,16 @@ class Graph:
     near: Bool[np.ndarray, "j j"]
     steps: Int64[np.ndarray, "j j"]
     structure: Float32[np.ndarray, "j s"]
+    symmetry: Symmetry
 
 
-def graph_of(edges: Int64[np.ndarray, "e 2"], joints: int) -> Graph:
-    """What the edges of so many joints say."""
+def graph_of(
+    edges: Int64[np.ndarray, "e 2"], joints: int, symmetry: Symmetry | None = None
+) -> Graph:
+    """What the edges of so many joints say, and their names where `symmetry` is given."""
     near = adjacency(edges, joints)
     steps = hops(near)
-    return Graph(near, steps, structure(near, steps))
+    return Graph(near, steps, structure(near, steps), symmetry or unknown(joints))
 
 
 def adjacency(edges: Int64[np.ndarray, "e 2"], joints: int) -> Bool[np.ndarray, "j j"]:

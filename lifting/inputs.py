@@ -36,6 +36,9 @@ class Prepared:
     pair: Float32[np.ndarray, "j j r"]
     near: Bool[np.ndarray, "j j"]
     steps: Int64[np.ndarray, "j j"]
+    sides: Float32[np.ndarray, "j"]
+    """-1 left, 1 right, 0 in the middle or unknown."""
+    across: Bool[np.ndarray, "j j"]
     times: Int64[np.ndarray, "t"]
     middle: Float32[np.ndarray, "t 2"]
     """Of each frame, relative to that of the clip, over `size`."""
@@ -55,6 +58,8 @@ class LiftInputs:
     pair: Float[Tensor, "b j j r"]
     near: Bool[Tensor, "b j j"]
     steps: Int[Tensor, "b j j"]
+    sides: Float[Tensor, "b j"]
+    across: Bool[Tensor, "b j j"]
     times: Int[Tensor, "b t"]
     middle: Float[Tensor, "b t 2"]
     joint_mask: Bool[Tensor, "b j"]
@@ -101,6 +106,8 @@ def prepare(
         apart.astype(f32),
         graph.near,
         graph.steps,
+        graph.symmetry.sides.astype(f32),
+        graph.symmetry.across,
         np.arange(len(xy)) if times is None else times,
         middle.astype(f32),
         origin.astype(f32),
@@ -166,6 +173,8 @@ def collate(clips: Sequence[Prepared]) -> LiftInputs:
         "pair": (joints, joints, PAIR),
         "near": (joints, joints),
         "steps": (joints, joints),
+        "sides": (joints,),
+        "across": (joints, joints),
         "times": (frames,),
         "middle": (frames, 2),
     }

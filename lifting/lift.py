@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from lifting.confidence import choose_cut
 from lifting.lifter_files import SavedLifter, Terms, load_lifter, shipped_weights
 from lifting.prediction import WindowConfig, differs, predict
 from lifting.rigidity import infer_edges
+from lifting.symmetry import symmetry_of
 
 FEWEST_JOINTS = 3
 _SPARSE = 4
@@ -65,19 +67,20 @@ class Lift:
         confidence: Float[np.ndarray, "t j"] | None = None,
         edges: Int64[np.ndarray, "e 2"] | None = None,
         fps: float | None = None,
+        names: Sequence[str] | None = None,
     ) -> Motion:
-        """The motion behind tracks in pixels, NaN where missing. UserError for tracks that cannot
-        be lifted."""
+        """The motion behind tracks in pixels, NaN where missing; `names` of joints tell left from
+        right, and help to find edges. UserError for tracks that cannot be lifted."""
         shape = np.shape(xy)
         if len(shape) != 3 or shape[2] != 2:
             raise UserError(f"xy: expected shape (frames, joints, 2), found {shape}")
         trust = np.ones(shape[:2]) if confidence is None else confidence
-        names = tuple(f"point {joint + 1}" for joint in range(shape[1]))
+        given = tuple(names or (f"point {joint + 1}" for joint in range(shape[1])))
         try:
-            keypoints = Keypoints2D(np.asarray(xy), trust, names, edges, fps)
+            keypoints = Keypoints2D(np.asarray(xy), trust, given, edges, fps)
         except ValueError as error:
             raise UserError(f"xy: {error}") from None
-        return self._lifted(keypoints, LiftOptions(), ())  # order without names may be any
+        return self._lifted(keypoints, LiftOptions(), tuple(names or ()))  # then order may be any
 
     def lift_keypoints(
         self,
@@ -131,7 +134,8 @@ class Lift:
     ) -> _Lifted:
         """The frames `rows` of a sequence."""
         # scores mean other things in each tool: above the cut, all count alike
-        found = predict(self.model, xy, None, skeleton.edges, WindowConfig())
+        sides = symmetry_of(skeleton.names)
+        found = predict(self.model, xy, None, skeleton.edges, WindowConfig(), sides)
         xyz, radius = found.xyz[rows], found.radius[rows]
         if options.root_relative:
             xyz = xyz - xyz.mean(axis=1, keepdims=True)

@@ -47,7 +47,8 @@ def load_lifter(path: str | Path) -> SavedLifter:
     try:
         if not isinstance(options, dict):
             raise ValueError(f"options: expected an object, found {options!r:.40}")
-        config: LifterConfig = lifter_config({**options, "backbone": saved.config})
+        # files from before there was the option know nothing of sides
+        config: LifterConfig = lifter_config({"sides": False, **options, "backbone": saved.config})
     except (ValueError, TypeError) as error:
         raise UserError(f"{path}: {error}") from None
     model = new_lifter(config, 0)

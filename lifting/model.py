@@ -1,11 +1,11 @@
 """The space-time lifter: tokens of joints in frames, mixed over space and over time in turns, to
 places in the camera's axes.
 
-A token knows where its point is seen (random Fourier features), never which joint it is: permuted
-joints come out permuted. In space a joint looks at its neighbours along the edges in half of the
-heads and at all joints in the others. In time it looks at near frames, and at a frame that stands
-for the whole window and gathers what the animal is like. Each frame has a token of its own beside
-its joints, for the camera.
+A token knows where its point is seen (random Fourier features) and, where names tell, on which side
+of the animal, never which joint it is: permuted joints come out permuted. In space a joint looks at
+its neighbours along the edges in half of the heads and at all joints in the others. In time it
+looks at near frames, and at a frame that stands for the whole window and gathers what the animal is
+like. Each frame has a token of its own beside its joints, for the camera.
 
 With depth as output a point lies on its own ray: where a joint is seen at u (in sizes of the
 animal, from the middle of the clip), it is put at ((u + d)(1 + k (s + z)), s + z), z its depth in
@@ -15,7 +15,7 @@ camera, 0 for weak perspective.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -29,6 +29,9 @@ from lifting.graphs import FARTHEST
 from lifting.inputs import FRAME, JOINT, PAIR, POINT, LiftInputs
 
 _PAIR_WIDTH = 16
+_SIDE = 2
+"""Numbers of a joint about its side: which one, and whether any joint's is known; and of a pair:
+whether they lie across from each other, and whether on one side or on both."""
 _MOST_NEARNESS = 0.5
 """No camera is nearer than two sizes of the animal, which is less than its length."""
 _CLOSE = -1.0
@@ -94,14 +97,17 @@ class Lifter(nn.Module):
         self.encoder = Encoder(backbone)
         self.fourier = RandomFourier(2, config.fourier, config.fourier_scale)
         self.point_in = nn.Linear(POINT + 2 * config.fourier, width)
-        self.joint_in = nn.Linear(JOINT, width)
-        self.rig_in = nn.Linear(JOINT, width) if config.context else None
+        told = _SIDE if config.sides else 0
+        self.joint_in = nn.Linear(JOINT + told, width)
+        self.rig_in = nn.Linear(JOINT + told, width) if config.context else None
         self.frame_in = nn.Linear(FRAME, width)
         self.kinds = nn.Parameter(0.02 * torch.randn(3, width))
         """What marks the token of a frame, of the window, and of both."""
         layers = backbone.depth // 2
         self.pair_in = nn.Sequential(
-            nn.Linear(PAIR + FARTHEST + 1, _PAIR_WIDTH), nn.GELU(), nn.Linear(_PAIR_WIDTH, 16)
+            nn.Linear(PAIR + FARTHEST + 1 + told, _PAIR_WIDTH),
+            nn.GELU(),
+            nn.Linear(_PAIR_WIDTH, 16),
         )
         self.pair_bias = nn.ModuleList(nn.Linear(16, heads) for _ in range(layers))
         self.time_bias = nn.Parameter(torch.zeros(layers, heads, 2 * config.window + 1))
@@ -153,14 +159,22 @@ class Lifter(nn.Module):
         """Joints in frames; before them a token of the frame, before the frames those of the
         window."""
         point = torch.cat([self.fourier(given.place), given.point], dim=-1)
-        tokens = self.point_in(point) + self.joint_in(given.joint)[:, None]
+        joint = self._joint_numbers(given)
+        tokens = self.point_in(point) + self.joint_in(joint)[:, None]
         of_frame = self.frame_in(given.frame) + self.kinds[0]
         tokens = torch.cat([of_frame[:, :, None], tokens], dim=2)
         if self.rig_in is None:
             return tokens
-        rig = self.rig_in(given.joint) + self.kinds[1]
+        rig = self.rig_in(joint) + self.kinds[1]
         whole = self.kinds[2].expand(len(rig), 1, -1)
         return torch.cat([torch.cat([whole, rig], dim=1)[:, None], tokens], dim=1)
+
+    def _joint_numbers(self, given: LiftInputs) -> Float[Tensor, "b j q"]:
+        if not self.config.sides:
+            return given.joint
+        known = given.sides.ne(0).any(dim=1, keepdim=True).expand_as(given.sides)
+        sides = torch.stack([given.sides, known.to(given.sides.dtype)], dim=-1)
+        return torch.cat([given.joint, sides], dim=-1)
 
     def _mixed(self, tokens: Float[Tensor, "b t j w"], given: LiftInputs) -> Tensor:
         batch, frames, joints, width = tokens.shape
@@ -211,7 +225,11 @@ class Lifter(nn.Module):
 
     def _pair_features(self, given: LiftInputs) -> Float[Tensor, "b j j f"]:
         steps = functional.one_hot(given.steps, FARTHEST + 1).to(given.pair.dtype)
-        return functional.gelu(self.pair_in(torch.cat([given.pair, steps], dim=-1)))
+        told = [given.pair, steps]
+        if self.config.sides:
+            both = given.sides[:, :, None] * given.sides[:, None]
+            told += [given.across.to(both.dtype)[..., None], both[..., None]]
+        return functional.gelu(self.pair_in(torch.cat(told, dim=-1)))
 
     def _pair_bias(
         self, layer: int, pairs: Tensor, mask: Bool[Tensor, "b h n n"]
@@ -259,6 +277,18 @@ def _rotation(numbers: Float[Tensor, "*n 6"]) -> Float[Tensor, "*n 3 3"]:
     first = functional.normalize(a, dim=-1)
     second = functional.normalize(b - (first * b).sum(-1, keepdim=True) * first, dim=-1)
     return torch.stack([first, second, torch.linalg.cross(first, second)], dim=-1)
+
+
+def with_sides(model: Lifter) -> Lifter:
+    """A lifter that is told left from right, from one that is not: the same function until it has
+    learnt what that is worth."""
+    wider = new_lifter(replace(model.config, sides=True), 0)
+    weights = model.state_dict()
+    for name, value in wider.state_dict().items():
+        if (missing := value.shape[-1:].numel() - weights[name].shape[-1:].numel()) > 0:
+            weights[name] = functional.pad(weights[name], (0, missing))
+    wider.load_state_dict(weights)
+    return wider
 
 
 def new_lifter(config: LifterConfig, seed: int) -> Lifter:

@@ -15,6 +15,7 @@ from jaxtyping import Float, Float64, Int64
 from lifting.graphs import graph_of
 from lifting.inputs import Prepared, collate, prepare
 from lifting.model import Lifter
+from lifting.symmetry import Symmetry
 
 _TOKENS = 24_000
 """Joints x frames that go through the model at once."""
@@ -63,9 +64,11 @@ def predict(
     confidence: Float[np.ndarray, "t j"] | None,
     edges: Int64[np.ndarray, "e 2"],
     config: WindowConfig = WindowConfig(),
+    symmetry: Symmetry | None = None,
 ) -> Prediction:
-    """Places of all joints in all frames. ValueError where all points lie in one place."""
-    graph = graph_of(edges, xy.shape[1])
+    """Places of all joints in all frames; `symmetry` is what their names say. ValueError where all
+    points lie in one place."""
+    graph = graph_of(edges, xy.shape[1], symmetry)
     whole = prepare(xy, confidence, graph)
     cuts = cut(len(xy), config)
     windows = [

@@ -16,6 +16,7 @@ from jaxtyping import Float64, Int64
 from lifting.cameras import View, framed, look_from
 from lifting.clips import RigClips, families, windows
 from lifting.rigidity import infer_edges
+from lifting.symmetry import Symmetry, unknown
 
 UNSEEN = (
     "0ad_fauna__elephant_african_bush",
@@ -56,7 +57,7 @@ class TestClip:
     truth: Float64[np.ndarray, "t j 3"]
     """In the world."""
     edges: Int64[np.ndarray, "e 2"]
-    sides: Int64[np.ndarray, "j"]
+    symmetry: Symmetry
 
 
 def split(rigs: Sequence[RigClips], which: Split) -> list[RigClips]:
@@ -151,7 +152,7 @@ def still_camera_clips(
                             view,
                             window.xyz,
                             skeleton.edges,
-                            skeleton.sides,
+                            rig.symmetry,
                         )
                     )
     return found
@@ -162,6 +163,11 @@ def without_edges(clips: Sequence[TestClip], rigs: Sequence[RigClips]) -> list[T
     joints."""
     names = {rig.name: rig.skeleton.names for rig in rigs}
     return [replace(clip, edges=infer_edges(clip.view.xy, names[clip.rig])) for clip in clips]
+
+
+def without_names(clips: Sequence[TestClip]) -> list[TestClip]:
+    """The same with names that do not tell left from right."""
+    return [replace(clip, symmetry=unknown(clip.truth.shape[1])) for clip in clips]
 
 
 def hide(

@@ -70,7 +70,7 @@ class Command:
         from backbones.training_state import load_training, save_training
         from lifting.fitting import initial_state
         from lifting.lifter_files import save_lifter
-        from lifting.model import new_lifter
+        from lifting.model import new_lifter, with_sides
 
         self._check_device()
         set_threads(self.threads)
@@ -85,7 +85,7 @@ class Command:
         console = Console(highlight=False, markup=False, soft_wrap=True)
         train, selection = self._rigs()
         start = self._start()
-        model = start.model if start else new_lifter(self.lifter, self.fit.seed)
+        model = with_sides(start.model) if start else new_lifter(self.lifter, self.fit.seed)
         learnt = learnt_from(train, start)
         about: dict[str, Any] = {"rigs": [rig.name for rig in train]}
         # a training that goes on must name the lifter it began with: its licences go with it

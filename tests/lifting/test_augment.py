@@ -6,6 +6,7 @@ from data.skeleton import Skeleton, side
 from lifting.augment import AugmentConfig, Joints, augment_rig, contracted, spoil, stretched
 from lifting.motions import random_motion
 from lifting.random_rigs import random_rig
+from lifting.symmetry import symmetry_of
 
 
 def connected(edges: np.ndarray, count: int) -> bool:
@@ -68,17 +69,36 @@ def test_an_augmented_rig_keeps_within_its_bounds() -> None:
         joints = augment_rig(motion.xyz, rig.skeleton, rng, config, most=20)
         count = joints.xyz.shape[1]
         assert min(8, len(rig.names)) <= count <= 20
-        assert np.isfinite(joints.xyz).all() and len(joints.sides) == count
-        assert [side(name) for name in joints.names] == joints.sides.tolist()
+        sides = joints.symmetry.sides
+        assert np.isfinite(joints.xyz).all() and len(sides) == count
+        by_name = np.array([side(name) for name in joints.names])
+        assert (sides == by_name).all() or (sides == -by_name).all()
         assert joints.edges.min() >= 0 and joints.edges.max() < count
+
+
+def test_a_mirror_image_has_its_left_on_the_right() -> None:
+    """What is forward x upward, times what leads from left to right, keeps its sign."""
+    config = AugmentConfig(stretch=0, bend=0, drop=0, merge=0, edges=0, inferred=0)
+    found = set()
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        rig = random_rig(np.random.default_rng(5), "quadruped")
+        motion = random_motion(rig, rng, frames=4)
+        joints = augment_rig(motion.xyz, rig.skeleton, rng, config, most=99)
+        sides = joints.symmetry.sides
+        found.add(bool((sides == [side(name) for name in joints.names]).all()))
+        across = joints.xyz[0, sides > 0].mean(axis=0) - joints.xyz[0, sides < 0].mean(axis=0)
+        forward = joints.xyz[0, joints.names.index("head")] - joints.xyz[0, 0]
+        assert np.linalg.det([forward, [0.0, 1.0, 0.0], across]) > 0
+    assert found == {True, False}
 
 
 def test_tracks_are_spoilt_as_they_say() -> None:
     rng = np.random.default_rng(3)
     xy = rng.standard_normal((30, 12, 2))
-    sides = np.array([-1, 1] * 4 + [0] * 4)
+    names = [f"{side}_{k}" for k in range(4) for side in ("left", "right")] + list("abcd")
     edges = np.array([[k, k + 1] for k in range(11)])
-    joints = Joints(np.zeros((30, 12, 3)), edges, sides)
+    joints = Joints(np.zeros((30, 12, 3)), edges, symmetry_of(names))
     whole = spoil(xy, joints, rng, AugmentConfig(clean=1.0))
     np.testing.assert_array_equal(whole.xy, xy)
     assert (whole.confidence == 1).all()
@@ -98,8 +118,7 @@ def test_tracks_are_spoilt_as_they_say() -> None:
 
 def test_a_skeleton_without_sides_is_never_swapped() -> None:
     rng = np.random.default_rng(4)
-    names = Skeleton(("a", "b", "c"), np.array([[0, 1], [1, 2]]))
-    joints = Joints(np.zeros((5, 3, 3)), names.edges, names.sides)
+    joints = Joints(np.zeros((5, 3, 3)), np.array([[0, 1], [1, 2]]), symmetry_of("abc"))
     xy = rng.standard_normal((5, 3, 2))
     config = AugmentConfig(clean=0, hidden=0, outliers=0, limbs=0, jitter=0, swaps=1, scored=0)
     np.testing.assert_array_equal(spoil(xy, joints, rng, config).xy, xy)

@@ -197,3 +197,16 @@ def test_what_only_trainings_need_is_not_imported() -> None:
     words = "import sys, lifting.lift; print({'lifting.fitting', 'scipy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_names_of_an_array_tell_left_from_right() -> None:
+    xy, edges = tracks()
+    names = random_rig(np.random.default_rng(0), "bird").names
+    lift = lifter()
+    told, plain = lift.lift(xy, edges=edges, names=names), lift.lift(xy, edges=edges)
+    assert told.skeleton.names == names
+    assert not np.allclose(told.xyz, plain.xyz)
+    nothing = [f"p{k}" for k in range(len(names))]
+    np.testing.assert_array_equal(lift.lift(xy, edges=edges, names=nothing).xyz, plain.xyz)
+    with pytest.raises(UserError, match="xy: expected"):
+        lift.lift(xy, edges=edges, names=names[1:])
