@@ -21,6 +21,7 @@ from splatting import kernels
 from splatting.cpu import (
     compositing,
     compositing_backward,
+    depth_order,
     pipeline,
     projection,
     projection_backward,
@@ -33,7 +34,7 @@ BOTH = ("gaussian", "raised-cosine")
 
 STAGES = [
     (projection, "project"),
-    (tiles, "depth_order"),
+    (depth_order, "depth_order"),
     (tiles, "count_tiles"),
     (tiles, "fill_tiles"),
     (compositing, "composite"),

@@ -12,7 +12,7 @@ import numpy as np
 from data.camera import Camera
 from simd.cache import compile_lock
 from splatting import sparsity
-from splatting.cpu import adam, pipeline, tiles
+from splatting.cpu import adam, depth_order, pipeline
 from splatting.cpu.ssim import SsimWorkspace, l1_dssim
 from splatting.densification import ScreenStatistics
 from splatting.kernels import Kernel
@@ -25,7 +25,10 @@ def open_loops() -> None:
     """Have numba ready to load loops, whatever the kernel: time that a thread can spend while
     another reads a file."""
     with compile_lock(), _without_blas():
-        tiles.compact(np.zeros(1, np.bool_), np.zeros(1, np.int32))
+        none = np.zeros(0, np.float32)
+        depth_order.gather_drawn(
+            none.astype(np.bool_), none, none.astype(np.int32), none.astype(np.uint64)
+        )
 
 
 @contextmanager

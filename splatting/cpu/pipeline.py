@@ -20,6 +20,7 @@ from splatting.cpu import (
     adam,
     compositing,
     compositing_backward,
+    depth_order,
     projection,
     projection_backward,
     tiles,
@@ -142,7 +143,7 @@ def forward(
     packed = pack_camera(camera)
     records = work.take("records", (n, s.WIDTH))
     scales, opacities = work.take("scales", (n, 3)), work.take("opacities", (n,))
-    boxes = work.take("boxes", (n, 4), np.int16)
+    boxes = work.take("boxes", (n, tiles.BOX), np.int16)
     depths = work.take("depths", (n,))
     drawn = work.take("drawn", (n,), np.bool_)
     projection.project(
@@ -165,31 +166,22 @@ def forward(
         drawn,
     )
     visible = work.take("visible", (n,), np.int32)
-    count = tiles.compact(drawn, visible)
-    visible = visible[:count]
-    order = work.take("order", (count,), np.int32)
-    tiles.depth_order(
-        depths,
-        visible,
-        order,
-        work.take("keys", (count,), np.uint32),
-        work.take("scratch_order", (count,), np.int32),
-        work.take("scratch_keys", (count,), np.uint32),
-    )
+    words = work.take("words", (n,), np.uint64)
+    count, least, most = depth_order.gather_drawn(drawn, depths, visible, words)
+    visible, order = visible[:count], work.take("order", (count,), np.int32)
+    scratch = work.take("scratch", (count,), np.uint64)
+    depth_order.depth_order(words[:count], least, most, scratch, order)
     columns = -(-camera.width // s.TILE)
     rows = -(-camera.height // s.TILE)
     histogram = work.take("histogram", (tiles.CHUNKS, columns * rows), np.int64)
-    pairs = work.take("pairs", (count,), np.int32)
-    tiles.count_tiles(records, boxes, visible, order, columns, histogram, pairs)
+    tiles.count_tiles(records, boxes, order, columns, histogram)
     pair_start = work.take("pair_start", (count + 1,), np.int64)
-    total = tiles.pair_offsets(pairs, pair_start)
+    total = tiles.pair_offsets(boxes, visible, pair_start)
     tile_start = work.take("tile_start", (columns * rows + 1,), np.int64)
     tiles.tile_offsets(histogram, tile_start)
     splat_of = work.take("splat_of", (total,), np.int32)
     pair_of = work.take("pair_of", (total,), np.int64)
-    tiles.fill_tiles(
-        records, boxes, visible, order, pair_start, columns, histogram, splat_of, pair_of
-    )
+    tiles.fill_tiles(records, boxes, order, columns, histogram, splat_of, pair_of)
     shape = (camera.height, camera.width)
     frame = Frame(
         splats=splats,

@@ -173,8 +173,8 @@ def project(
     depths,
     visible,
 ):
-    """Fill `scales (n, 3)` and `opacities (n,)`; also `records (n, 16)`, `boxes (n, 4)` (tile
-    columns and rows) and `depths (n,)` where `visible (n,)` comes out true.
+    """Fill `scales (n, 3)` and `opacities (n,)`; also `records (n, 16)`, `boxes (n, 8)` (tile
+    columns and rows, then room) and `depths (n,)` where `visible (n,)` comes out true.
 
     `antialiased` keeps a splat's paint when the low-pass widens it (Mip-Splatting): its opacity is
     multiplied by the root of the ratio of the areas.

@@ -1,4 +1,4 @@
-"""Tile lists in depth order: one radix sort of the visible splats, then a counting sort into tiles.
+"""Tile lists in depth order: splats that are sorted already, by a counting sort into tiles.
 
 Because splats are scattered in depth order, every tile's list comes out sorted; no pair is ever
 compared with another. The work is split into a fixed number of chunks whatever the number of
@@ -17,63 +17,23 @@ from simd.threads import guarded
 from splatting.cpu import screen as s
 
 CHUNKS = 16
-_DIGIT_BITS = 11
-_DIGITS = 1 << _DIGIT_BITS
+BOX, FIRST_PAIR = 8, 1
+"""Numbers of a splat's box as int16 (first and one-past-last column and row of tiles, then room),
+of which the second half is one int64: how many pairs it has, later its first. One place for all
+that a splat in depth order needs, which lies anywhere in memory."""
 
 
 @njit(nogil=True, cache=True)
-def compact(drawn, visible):
-    """Ids where `drawn (n,)` is true into `visible`, rising; returns how many."""
-    count = 0
-    for i in range(len(drawn)):
-        if drawn[i]:
-            visible[count] = i
-            count += 1
-    return count
-
-
-@njit(nogil=True, cache=True)
-def depth_order(depths, visible, order, keys, scratch_order, scratch_keys):
-    """Places in `visible (v,)` sorted by the splats' depth, nearest first, into `order (v,)`.
-
-    A stable least-significant-digit radix sort: the bits of a positive float32 rank as it does.
-    """
-    count = len(visible)
-    bits = depths.view(np.uint32)
-    for j in range(count):
-        order[j] = j
-        keys[j] = bits[visible[j]]
-    histogram = np.empty(_DIGITS, np.int64)
-    from_keys, from_order, to_keys, to_order = keys, order, scratch_keys, scratch_order
-    for step in range(3):
-        shift = np.uint32(step * _DIGIT_BITS)
-        histogram[:] = 0
-        for j in range(count):
-            histogram[(from_keys[j] >> shift) & np.uint32(_DIGITS - 1)] += 1
-        total = 0
-        for digit in range(_DIGITS):
-            here = histogram[digit]
-            histogram[digit] = total
-            total += here
-        for j in range(count):
-            digit = (from_keys[j] >> shift) & np.uint32(_DIGITS - 1)
-            place = histogram[digit]
-            histogram[digit] = place + 1
-            to_keys[place] = from_keys[j]
-            to_order[place] = from_order[j]
-        from_keys, from_order, to_keys, to_order = to_keys, to_order, from_keys, from_order
-    # an odd number of passes ends in the scratch
-    order[:] = from_order
-
-
-@njit(nogil=True, cache=True)
-def pair_offsets(pairs, pair_start):
-    """Running sum of `pairs (v,)` into `pair_start (v + 1,)`; returns the number of pairs."""
+def pair_offsets(boxes, visible, pair_start):
+    """Turn counts of pairs into their running sum, in `boxes` and in `pair_start (v + 1,)`; returns
+    the number of pairs."""
+    pairs = boxes.view(np.int64)
     total = 0
-    for j in range(len(pairs)):
-        pair_start[j] = total
-        total += pairs[j]
-    pair_start[len(pairs)] = total
+    for j in range(len(visible)):
+        here = pairs[visible[j], FIRST_PAIR]
+        pairs[visible[j], FIRST_PAIR] = pair_start[j] = total
+        total += here
+    pair_start[len(visible)] = total
     return total
 
 
@@ -133,27 +93,19 @@ def _columns(record, box, row, columns):
     )
 
 
-@njit(inline="always")
-def _ask(order, visible, boxes, by_splat, j):
-    """Ask for what splats after place `j` of `order` need: in depth order they lie anywhere."""
-    if j + 2 * s.AHEAD < len(order):
-        later = order[j + 2 * s.AHEAD]
-        prefetch(visible, later)
-        prefetch(by_splat, later)
-        prefetch(boxes, visible[order[j + s.AHEAD]] * boxes.shape[1])
-
-
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
-def count_tiles(records, boxes, visible, order, columns, histogram, pairs):
-    """Tiles reached by each chunk of `order`, into `histogram (CHUNKS, tiles)`; `pairs (v,)` by
-    splat. `boxes (n, 4)` are ranges of tile columns and rows (see `tile_range`)."""
-    size = (len(visible) + CHUNKS - 1) // CHUNKS
+def count_tiles(records, boxes, order, columns, histogram):
+    """Tiles reached by each chunk of `order (v,)`, into `histogram (CHUNKS, tiles)`; pairs by splat
+    into `boxes (n, BOX)`, whose ranges of tile columns and rows come from the projection."""
+    pairs = boxes.view(np.int64)
+    size = (len(order) + CHUNKS - 1) // CHUNKS
     for chunk in prange(CHUNKS):
         histogram[chunk, :] = 0
-        for j in range(chunk * size, min(len(visible), (chunk + 1) * size)):
-            _ask(order, visible, boxes, pairs, j)
-            splat = visible[order[j]]
+        for j in range(chunk * size, min(len(order), (chunk + 1) * size)):
+            if j + s.AHEAD < len(order):
+                prefetch(boxes, order[j + s.AHEAD] * BOX)
+            splat = order[j]
             box = boxes[splat]
             touched = 0
             for row in range(box[2], box[3]):
@@ -161,7 +113,7 @@ def count_tiles(records, boxes, visible, order, columns, histogram, pairs):
                 for column in range(first, end):
                     histogram[chunk, row * columns + column] += 1
                     touched += 1
-            pairs[order[j]] = touched
+            pairs[splat, FIRST_PAIR] = touched
 
 
 @njit(nogil=True, cache=True)
@@ -180,22 +132,27 @@ def tile_offsets(histogram, tile_start):
 
 @guarded
 @njit(parallel=True, error_model="numpy", nogil=True, cache=True)
-def fill_tiles(records, boxes, visible, order, pair_start, columns, histogram, splat_of, pair_of):
+def fill_tiles(records, boxes, order, columns, histogram, splat_of, pair_of):
     """Scatter every (tile, splat) pair: `splat_of (p,)` in tile order and `pair_of (p,)`, its row
     of gradients."""
-    size = (len(visible) + CHUNKS - 1) // CHUNKS
+    pairs = boxes.view(np.int64)
+    size = (len(order) + CHUNKS - 1) // CHUNKS
     for chunk in prange(CHUNKS):
-        for j in range(chunk * size, min(len(visible), (chunk + 1) * size)):
-            _ask(order, visible, boxes, pair_start, j)
-            splat = visible[order[j]]
+        for j in range(chunk * size, min(len(order), (chunk + 1) * size)):
+            if j + s.AHEAD < len(order):
+                prefetch(boxes, order[j + s.AHEAD] * BOX)
+            splat = order[j]
             box = boxes[splat]
-            pair = pair_start[order[j]]
+            pair = pairs[splat, FIRST_PAIR]
             for row in range(box[2], box[3]):
                 first, end = _columns(records[splat], box, row, columns)
                 for column in range(first, end):
                     tile = row * columns + column
                     place = histogram[chunk, tile]
                     histogram[chunk, tile] = place + 1
+                    # two lines on in the tile's lists: to write what is far away waits for it, too
+                    prefetch(splat_of, place + 32)
+                    prefetch(pair_of, place + 16)
                     splat_of[place] = splat
                     pair_of[place] = pair
                     pair += 1
