@@ -39,7 +39,8 @@ THRICE = ("raised-cosine", "half-cosine-square", "gaussian")
 POINTS = 20
 """Places on the held-out curve."""
 BYTES_A_SPLAT = 59 * 4 * 3
-"""Parameters and both moments of Adam in float32, harmonics of degree 3."""
+"""Parameters and both moments of Adam in float32, harmonics of degree 3, whose moments there were
+when the cells were measured."""
 
 
 def rule(name: str, kernel: str, seed: int, scale: float) -> TrainConfig:

@@ -39,8 +39,9 @@ class TrainConfig:
     opacities_rate: float = 5e-2
     sh0_rate: float = 5e-3
     """Twice that of 3DGS, for the same reason."""
-    shN_rate: float = 2.5e-4
-    """A twentieth of the constant colour's (3DGS)."""
+    shN_rate: float = 5e-4
+    """A tenth of the constant colour's; that of 3DGS is a twentieth, by which each harmonic moves,
+    not all of a colour on average (see `cpu.harmonic_rows`)."""
     shN_every: int = 1
     """Steps between two updates of the higher harmonics, three quarters of all numbers."""
     coarse_until: tuple[float, ...] = (0.05, 0.2)

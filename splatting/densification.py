@@ -23,8 +23,10 @@ from splatting.splats import PARAMETERS, Splats, concatenate
 SPLIT_SHRINK = 0.5
 """Factor on sigma of the split axis; a half keeps the mass of two children at the parent's."""
 
+MOVED_BY_ADAM = tuple(name for name in PARAMETERS if name != "shN")
 Moments = dict[str, tuple[np.ndarray, np.ndarray]]
-"""First and second moment of Adam for each parameter, shaped as the parameter."""
+"""First and second moment of Adam for each parameter but the higher harmonics, which need none (see
+`cpu.harmonic_rows`), shaped as the parameter."""
 
 
 @dataclass(eq=False)
@@ -64,6 +66,7 @@ def new_moments(splats: Splats) -> Moments:
     return {
         name: (np.zeros_like(array), np.zeros_like(array))
         for name, array in splats.arrays().items()
+        if name in MOVED_BY_ADAM
     }
 
 
@@ -120,7 +123,7 @@ def clone(splats: Splats, moments: Moments, chosen: np.ndarray) -> tuple[Splats,
     blank = new_moments(copies)
     joined = {
         name: tuple(np.concatenate([moments[name][k], blank[name][k]]) for k in (0, 1))
-        for name in PARAMETERS
+        for name in blank
     }
     return concatenate([thinned, copies]), joined  # type: ignore[return-value]
 

@@ -82,10 +82,8 @@ def grow(
     thinned = _stack(splats, sources)
     emptied = blank_rows(moments, sources)
     joined = {
-        name: tuple(
-            np.concatenate([m, np.zeros((count, *m.shape[1:]), m.dtype)]) for m in emptied[name]
-        )
-        for name in PARAMETERS
+        name: tuple(np.concatenate([m, np.zeros((count, *m.shape[1:]), m.dtype)]) for m in of_name)
+        for name, of_name in emptied.items()
     }
     return concatenate([thinned, thinned.take(sources)]), joined  # type: ignore[return-value]
 

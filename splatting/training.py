@@ -212,7 +212,7 @@ def step(
     harmonics: bool | pipeline.HarmonicsStep = False
     shN_rate = rates.pop("shN")
     if state.step % config.shN_every == 0:
-        harmonics = pipeline.HarmonicsStep(*state.moments["shN"], shN_rate, state.step)
+        harmonics = pipeline.HarmonicsStep(state.moments["sh0"][1], shN_rate, state.step)
     gradients = pipeline.backward(buffers.frame, frame, d_rgb, by_alpha, by_depth, harmonics)
     if config.sparsity_weight:
         sparsity.add_slopes(frame, config.sparsity_weight, radius, gradients)

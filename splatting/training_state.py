@@ -156,7 +156,10 @@ def unpack(arrays: dict[str, np.ndarray], text: dict[str, Any]) -> TrainingState
         generator.bit_generator.state = json.loads(text["generator"])
         return TrainingState(
             splats=splats_of(arrays, text),
-            moments={n: (arrays[f"first.{n}"], arrays[f"second.{n}"]) for n in PARAMETERS},
+            moments={
+                name: (arrays[f"first.{name}"], arrays[f"second.{name}"])
+                for name in densification.MOVED_BY_ADAM
+            },
             statistics=densification.ScreenStatistics(arrays["pull"], arrays["views"]),
             generator=generator,
             step=int(text["step"]),

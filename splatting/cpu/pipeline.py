@@ -27,7 +27,7 @@ from splatting.cpu import (
 )
 from splatting.cpu import screen as s
 from splatting.kernels import Kernel
-from splatting.splats import Splats
+from splatting.splats import SH_C0, Splats
 
 
 class Workspace:
@@ -102,21 +102,20 @@ class Gradients:
 
 @dataclass(frozen=True, eq=False)
 class HarmonicsStep:
-    """A step of Adam for the higher harmonics, three quarters of all numbers, that is taken where
-    their gradients are made: to write those to memory and read them again takes longer."""
+    """A step for the higher harmonics, three quarters of all numbers, that is taken where their
+    gradients are made: to write those to memory and read them again takes longer."""
 
-    first: Float32[np.ndarray, "n k 3"]
-    second: Float32[np.ndarray, "n k 3"]
-    """Moments of `Splats.shN`."""
+    second: Float32[np.ndarray, "n 3"]
+    """Adam's second moments of `Splats.sh0`, before the step that it takes with these gradients."""
     rate: float
     step: int
     """1-based."""
 
-    def numbers(self) -> tuple[np.ndarray, np.ndarray, np.float32, np.float32]:
+    def numbers(self) -> tuple[np.ndarray, np.float32, np.float32]:
         """As the loop takes them."""
-        bias1, bias2 = adam.bias(self.step)
-        step, root = np.float32(self.rate / bias1), np.float32(1.0 / math.sqrt(bias2))
-        return self.first, self.second, step, root
+        _, bias2 = adam.bias(self.step)
+        # harmonics are measured in constant ones
+        return self.second, np.float32(self.rate / SH_C0), np.float32(1.0 / math.sqrt(bias2))
 
 
 def pack_camera(camera: Camera) -> tuple[float, ...]:
@@ -293,8 +292,7 @@ def backward(
     return gradients
 
 
-_NO_MOMENTS = np.zeros((0, 0, 3), np.float32)
-_NO_STEP = (_NO_MOMENTS, _NO_MOMENTS, np.float32(0), np.float32(0))
+_NO_STEP = (np.zeros((0, 3), np.float32), np.float32(0), np.float32(0))
 
 
 def _zeros(work: Workspace, name: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -16,6 +16,7 @@ from simd.lane_functions import exponential, logarithm
 from simd.lane_memory import load_part, prefetch, prefetch_run, scratch, scratch64, store_part
 from simd.lanes import COUNT, where
 from simd.threads import guarded
+from splatting.cpu import harmonic_rows as hr
 from splatting.cpu import screen as s
 from splatting.cpu import screen_planes as sp
 from splatting.cpu import spherical_harmonics as sh
@@ -137,19 +138,13 @@ def _extents(v, width, height, count):
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def _colour(record, degree, h, k, sh0, shN, i):
-    """Red, green and blue of splat `i`, whose harmonics stand at place `k` of `h`."""
-    red = f32(0.5) + f32(SH_C0) * sh0[i, 0]
-    green = f32(0.5) + f32(SH_C0) * sh0[i, 1]
-    blue = f32(0.5) + f32(SH_C0) * sh0[i, 2]
-    for m in range((degree + 1) ** 2 - 1):
-        value = h[sh.BASIS + m * CHUNK + k]
-        red += value * shN[i, m, 0]
-        green += value * shN[i, m, 1]
-        blue += value * shN[i, m, 2]
-    record[s.RED] = max(red, f32(0))
-    record[s.GREEN] = max(green, f32(0))
-    record[s.BLUE] = max(blue, f32(0))
+def _colour(record, higher, colours, k, sh0, i):
+    """Red, green and blue of splat `i`, to which its harmonics add those at place `k`."""
+    for c in range(3):
+        value = f32(0.5) + f32(SH_C0) * sh0[i, c]
+        if higher > 0:
+            value += colours[k * COUNT + c]
+        record[s.RED + c] = max(value, f32(0))
 
 
 @guarded
@@ -179,9 +174,11 @@ def project(
     `antialiased` keeps a splat's paint when the low-pass widens it (Mip-Splatting): its opacity is
     multiplied by the root of the ratio of the areas.
     """
-    n = len(means)
+    n, higher = len(means), (degree + 1) ** 2 - 1
+    harmonics, row = shN.reshape(shN.size), 3 * shN.shape[1]
     for chunk in prange((n + CHUNK - 1) // CHUNK):
         v, h, log_opacities = scratch64(PLANES), scratch(sh.SIZE), scratch(CHUNK)
+        basis, colours = scratch(hr.ROWS), scratch(hr.ROWS)
         first, end = chunk * CHUNK, min(n, (chunk + 1) * CHUNK)
         _activate(log_scales, logit_opacities, first, end, scales, opacities, log_opacities)
         for i in range(first, end):
@@ -190,13 +187,15 @@ def project(
         for k in range(end - first):
             h[sh.X + k], h[sh.Y + k], h[sh.Z + k] = v[DX + k], v[DY + k], v[DZ + k]
         sh.basis(degree, h, end - first)
+        if higher > 0:
+            hr.turn_basis(h, higher, end - first, basis)
         _cut_offs(v, opacities[first:end], log_opacities, antialiased, table, end - first)
         _extents(v, cam[16], cam[17], end - first)
         for i in range(first, end):
             k = i - first
             drawn = v[DRAWN + k] > 0
             if i + s.AHEAD < end and v[DRAWN + k + s.AHEAD] > 0:
-                prefetch_run(shN, (i + s.AHEAD) * 3 * shN.shape[1], 3 * ((degree + 1) ** 2 - 1))
+                prefetch_run(harmonics, (i + s.AHEAD) * row, 3 * higher)
                 prefetch(records, (i + s.AHEAD) * s.WIDTH)
             visible[i] = drawn
             if not drawn:
@@ -215,4 +214,6 @@ def project(
             record[s.DEPTH] = v[Z + k]
             record[s.Q_CUT] = v[Q_CUT + k]
             record[s.HALF_WIDTH], record[s.HALF_HEIGHT] = v[HALF_U + k], v[HALF_W + k]
-            _colour(record, degree, h, k, sh0, shN, i)
+            if higher > 0:
+                hr.add_colour(harmonics, i * row, higher, basis, k, colours)
+            _colour(record, higher, colours, k, sh0, i)

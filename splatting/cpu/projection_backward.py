@@ -10,10 +10,10 @@ from numba import njit, prange
 from simd.lane_memory import load, prefetch, prefetch_run, scratch, scratch64, store
 from simd.lanes import spread
 from simd.threads import guarded
+from splatting.cpu import harmonic_rows as hr
 from splatting.cpu import screen as s
 from splatting.cpu import screen_planes as sp
 from splatting.cpu import spherical_harmonics as sh
-from splatting.cpu.adam import move_rows
 from splatting.cpu.compositing_backward import moments_to_gradients
 from splatting.cpu.screen_planes import CHUNK, LOW_PASS_PX2
 from splatting.splats import SH_C0
@@ -146,21 +146,6 @@ def _to_parameters(v, cam, psi, antialiased, count):
         v[DX + k], v[DY + k], v[DZ + k], v[INVERSE + k] = dx, dy, dz, distance
 
 
-@njit(error_model="numpy", nogil=True, cache=True)
-def _harmonics_backward(degree, h, k, shN, i, d_colour, g_shN, j):
-    """Gradients of the higher harmonics of splat `i` into row `j`, as many as it has room for;
-    their worth into place `k`."""
-    red, green, blue = d_colour
-    for m in range(g_shN.shape[1]):
-        value = h[sh.BASIS + m * CHUNK + k]
-        g_shN[j, m, 0] = value * red
-        g_shN[j, m, 1] = value * green
-        g_shN[j, m, 2] = value * blue
-    for m in range((degree + 1) ** 2 - 1):
-        worth = shN[i, m, 0] * red + shN[i, m, 1] * green + shN[i, m, 2] * blue
-        h[sh.WEIGHT + m * CHUNK + k] = worth
-
-
 @njit(fastmath=sp.SIMD, error_model="numpy", nogil=True, cache=True)
 def _along_direction(v, h, count):
     """What the harmonics' slopes by the direction add to dL/d(position)."""
@@ -195,27 +180,28 @@ def project_backward(
     g_sh0,
     g_shN,
     g_screen,
-    first_moments,
     second_moments,
-    step,
+    rate,
     root,
 ):
     """Gradients of the stored parameters of the `visible` splats (row j belongs to splat
     visible[j]); `g_shN (v, 0, 3)` asks for none of the higher harmonics.
 
-    Where there are moments of `shN`, it takes a step of Adam instead (`step` and `root` as of
-    `move_rows`): gradients of a chunk of splats stay in the first cache and are not written out.
+    Where there are `second_moments (n, 3)` of `sh0`, the higher harmonics take their step (see
+    `harmonic_rows`): their gradients are not written out.
 
     Sums each splat's rows of `pair_gradients (p, 16)` in tile order, which is the same for any
     number of threads. `g_screen (v, 4)` receives dL/d(x, y) and the absolute sums, in pixels.
     """
     count = len(visible)
     rows = pair_gradients.reshape(pair_gradients.size)
-    moved, higher = len(first_moments) > 0, (degree + 1) ** 2 - 1
+    moved, higher = len(second_moments) > 0, (degree + 1) ** 2 - 1
+    harmonics, row = shN.reshape(shN.size), 3 * shN.shape[1]
+    slopes, asked = g_shN.reshape(g_shN.size), g_shN.shape[1]
     for chunk in prange((count + CHUNK - 1) // CHUNK):
         v, h = scratch64(PLANES), scratch(sh.SIZE)
         sums = scratch(CHUNK * s.GRAD_WIDTH)
-        own = scratch(CHUNK * higher * 3).reshape((CHUNK, higher, 3))
+        basis, worth = scratch(hr.ROWS), scratch(hr.ROWS)
         g = sums.reshape((CHUNK, s.GRAD_WIDTH))
         first, end = chunk * CHUNK, min(count, (chunk + 1) * CHUNK)
         for j in range(first, end):
@@ -223,11 +209,7 @@ def project_backward(
             if j + s.AHEAD < count:
                 prefetch(records, visible[j + s.AHEAD] * s.WIDTH)
                 prefetch_run(rows, pair_start[j + s.AHEAD] * s.GRAD_WIDTH, 2 * s.GRAD_WIDTH)
-            if moved:  # below: what a chunk moves lies in three arrays too large for any cache
-                place = i * 3 * shN.shape[1]
-                prefetch_run(shN, place, 3 * higher)
-                prefetch_run(first_moments, place, 3 * higher)
-                prefetch_run(second_moments, place, 3 * higher)
+            prefetch_run(harmonics, i * row, 3 * higher)  # below, from an array of any size
             g_record = spread(f32(0))
             for pair in range(pair_start[j], pair_start[j + 1]):
                 g_record = g_record + load(rows, pair * s.GRAD_WIDTH)
@@ -245,6 +227,7 @@ def project_backward(
             for k in range(end - first):
                 h[sh.X + k], h[sh.Y + k], h[sh.Z + k] = v[DX + k], v[DY + k], v[DZ + k]
             sh.basis(degree, h, end - first)
+            hr.turn_basis(h, higher, end - first, basis)
         for j in range(first, end):
             i, k = visible[j], j - first
             record = records[i]
@@ -257,26 +240,18 @@ def project_backward(
             for m in range(3):
                 g_sh0[j, m] = f32(SH_C0) * d_colour[m]
             if degree > 0:
-                if moved:
-                    _harmonics_backward(degree, h, k, shN, i, d_colour, own, k)
-                else:
-                    _harmonics_backward(degree, h, k, shN, i, d_colour, g_shN, j)
-        if moved and degree > 0:
-            move_rows(
-                shN.reshape(shN.size),
-                first_moments.reshape(first_moments.size),
-                second_moments.reshape(second_moments.size),
-                own.reshape(own.size),
-                3 * shN.shape[1],
-                3 * higher,
-                visible,
-                first,
-                end,
-                0,
-                step,
-                root,
-            )
+                hr.add_worth(harmonics, i * row, higher, d_colour, k, worth)
+            if degree > 0 and moved:
+                paces = (
+                    hr.pace_of(g_sh0[j, 0], second_moments[i, 0], rate, root),
+                    hr.pace_of(g_sh0[j, 1], second_moments[i, 1], rate, root),
+                    hr.pace_of(g_sh0[j, 2], second_moments[i, 2], rate, root),
+                )
+                hr.move(harmonics, i * row, higher, basis, k, paces)
+            elif asked > 0:
+                hr.write_gradients(asked, basis, k, d_colour, slopes, j * 3 * asked)
         if degree > 0:
+            hr.turn_worth(worth, end - first, h)
             sh.basis_slope(degree, h, end - first)
             _along_direction(v, h, end - first)
         for j in range(first, end):

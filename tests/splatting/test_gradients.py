@@ -19,7 +19,9 @@ from data.camera import Camera
 from simd.threads import set_threads
 from splatting import kernels, reference
 from splatting.cpu import adam, pipeline
-from splatting.splats import PARAMETERS, Splats
+from splatting.cpu import spherical_harmonics as sh
+from splatting.cpu.screen_planes import CHUNK
+from splatting.splats import PARAMETERS, SH_C0, Splats
 
 WIDTH, HEIGHT = 90, 70
 FOCAL = 80.0
@@ -126,29 +128,52 @@ def test_lower_degrees_of_colour(degree: int) -> None:
     compare(splats_of("raised-cosine", 7, n=600, degree=degree), 7)
 
 
-@pytest.mark.parametrize("degree", [0, 1, 3])
-def test_harmonics_that_move_where_their_gradients_are_made_move_alike(degree: int) -> None:
-    """As by `adam` after a backward, in two steps; of a degree below the stored one, too."""
+@pytest.mark.parametrize("degree", [0, 1, 2, 3])
+def test_harmonics_step_by_the_second_moment_of_the_constant(degree: int) -> None:
+    """By rate g / sqrt(v), v of the constant colour, at most five rates; of a degree below the
+    stored one, too."""
     d_rgb = np.random.default_rng(1).normal(size=(HEIGHT, WIDTH, 3)).astype(np.float32)
-    found = []
-    for at_once in (True, False):
-        splats, work = splats_of("raised-cosine", 6), pipeline.Workspace()
-        moments = np.zeros_like(splats.shN), np.zeros_like(splats.shN)
-        before = splats.shN.copy()
-        for step in (1, 2):
-            frame = pipeline.forward(work, splats, camera(), degree, np.array(BACKGROUND))
-            if at_once:
-                move = pipeline.HarmonicsStep(*moments, rate=0.01, step=step)
-                assert not pipeline.backward(work, frame, d_rgb, harmonics=move).shN.size
-                continue
-            slopes = pipeline.backward(work, frame, d_rgb).shN
-            flat = [a.reshape(len(a), a[0].size) for a in (splats.shN, *moments, slopes)]
-            p, m, v, g = ((array,) for array in flat)
-            adam.adam(p, m, v, g, frame.visible, np.full(1, 0.01, np.float32), *adam.bias(step))
-        found.append((splats.shN, *moments))
-        assert np.any(splats.shN != before) == (degree > 0)
-    for ours, wanted in zip(*found, strict=True):
-        np.testing.assert_allclose(ours, wanted, rtol=1e-5, atol=1e-7)
+    rng = np.random.default_rng(2)
+    splats, work, rate, step = splats_of("raised-cosine", 6), pipeline.Workspace(), 0.01, 3000
+    second = (1e-6 * rng.uniform(size=splats.sh0.shape)).astype(np.float32)
+    before = splats.shN.copy()
+    frame = pipeline.forward(work, splats, camera(), degree, np.array(BACKGROUND))
+    whole = pipeline.backward(work, frame, d_rgb)
+    slopes, constant, visible = whole.shN.copy(), whole.sh0.copy(), whole.visible.copy()
+    move = pipeline.HarmonicsStep(second, rate, step)
+    assert not pipeline.backward(work, frame, d_rgb, harmonics=move).shN.size
+    new = adam.BETA2 * second[visible] + (1 - adam.BETA2) * constant.astype(np.float64) ** 2
+    scale = np.sqrt(new / adam.bias(step)[1]) + adam.EPSILON
+    # a harmonic's slope is the constant's times what it is worth in constants
+    most = np.minimum(1.0, 5.0 / np.maximum(np.abs(constant) / scale, 1e-9))
+    expected = before.astype(np.float64)
+    expected[visible, : slopes.shape[1]] -= rate * slopes / SH_C0 * (SH_C0 * most / scale)[:, None]
+    np.testing.assert_allclose(splats.shN, expected, rtol=1e-5, atol=1e-6)
+    assert np.any(splats.shN != before) == (degree > 0) and np.any(most < 1)
+    rest = np.setdiff1d(np.arange(len(before)), visible)
+    np.testing.assert_array_equal(splats.shN[rest], before[rest])
+
+
+def test_slopes_of_harmonics_are_on_average_as_large_as_the_constants() -> None:
+    """Their squares add up to (2 l + 1) times the constant's in every direction (addition
+    theorem): what the step above rests on."""
+    planes = np.zeros(sh.SIZE, np.float32)
+    directions = np.random.default_rng(0).normal(size=(3, CHUNK))
+    directions /= np.linalg.norm(directions, axis=0)
+    planes[: 3 * CHUNK] = directions.ravel()
+    sh.basis(3, planes, CHUNK)
+    squares = planes[sh.BASIS : sh.BASIS + 15 * CHUNK].reshape(15, CHUNK) ** 2
+    for first, end in ((0, 3), (3, 8), (8, 15)):
+        np.testing.assert_allclose(squares[first:end].mean(axis=0), SH_C0**2, rtol=1e-5)
+
+
+def test_harmonics_of_a_slope_that_is_no_number_stay() -> None:
+    splats, work = splats_of("raised-cosine", 6, n=1000), pipeline.Workspace()
+    before, second = splats.shN.copy(), np.ones_like(splats.sh0)
+    frame = pipeline.forward(work, splats, camera(), 3, np.array(BACKGROUND))
+    d_rgb = np.full((HEIGHT, WIDTH, 3), np.nan, np.float32)
+    pipeline.backward(work, frame, d_rgb, harmonics=pipeline.HarmonicsStep(second, 0.1, 1))
+    np.testing.assert_array_equal(splats.shN, before)
 
 
 def test_without_the_harmonics_all_other_gradients_are_the_same() -> None:

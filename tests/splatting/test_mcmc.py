@@ -114,7 +114,7 @@ def test_growth_is_drawn_by_opacity_and_appended() -> None:
     grown, moments = mcmc.grow(
         splats, densification.new_moments(splats), 2000, np.random.default_rng(2)
     )
-    assert len(grown) == 2060 and len(moments["shN"][0]) == 2060
+    assert len(grown) == 2060 and len(moments["sh0"][0]) == 2060
     drawn = np.bincount(grown.means[60:, 0].astype(int), minlength=60)
     expected = 1 / (1 + np.exp(-splats.logit_opacities))
     assert np.corrcoef(drawn, expected)[0, 1] > 0.95

@@ -22,6 +22,7 @@ from splatting import kernels
 from splatting.cpu import (
     blending_backward,
     compositing_backward,
+    harmonic_rows,
     pipeline,
     projection_backward,
     spherical_harmonics,
@@ -43,9 +44,9 @@ BACKWARD = {
         "project_backward",
         "_axis",
         "_to_parameters",
-        "_harmonics_backward",
         "_along_direction",
     ),
+    "splatting.cpu.harmonic_rows": ("turn_worth", "add_worth", "write_gradients"),
     "splatting.cpu.spherical_harmonics": ("basis_slope",),
 }
 NOT_GRADIENTS = {"patches", "place"}
@@ -145,7 +146,13 @@ def plain_modules(mutate: tuple[str, str, int] | None) -> tuple[dict[str, types.
     visits its patches once where the mutant is in that loop, else in turn."""
     made: dict[str, types.ModuleType] = {}
     hit = ""
-    modules = (spherical_harmonics, blending_backward, compositing_backward, projection_backward)
+    modules = (
+        spherical_harmonics,
+        harmonic_rows,
+        blending_backward,
+        compositing_backward,
+        projection_backward,
+    )
     for module in modules:
         name = module.__name__
         tree = ast.parse(inspect.getsource(module))
@@ -170,6 +177,7 @@ def plain_modules(mutate: tuple[str, str, int] | None) -> tuple[dict[str, types.
     loops.__dict__.update(coefficients=_coefficients, blend_backward=visit)
     made["splatting.cpu.projection_backward"].__dict__.update(
         sh=harmonics,
+        hr=made["splatting.cpu.harmonic_rows"],
         moments_to_gradients=loops.moments_to_gradients,
     )
     return made, hit

@@ -13,7 +13,7 @@ import data
 from data.errors import UserError
 from splatting import densification
 from splatting.config import TrainConfig
-from splatting.splats import Splats
+from splatting.splats import PARAMETERS, Splats
 from splatting.training import train
 from splatting.training_state import TrainingState, initial_state, pack, unpack
 
@@ -160,8 +160,9 @@ def test_a_training_by_minutes_ends_when_the_photos_are_known(
 def test_moments_follow_the_splats_through_density_control(room: data.Scene) -> None:
     state = initial_state(room, SHORT)
     train(room, SHORT, state=state)
-    for name, array in state.splats.arrays().items():
-        first, second = state.moments[name]
+    assert set(state.moments) == {*PARAMETERS} - {"shN"}
+    for name, (first, second) in state.moments.items():
+        array = getattr(state.splats, name)
         assert first.shape == second.shape == array.shape
     assert len(state.statistics.pull) == len(state.splats)
     assert isinstance(state.statistics, densification.ScreenStatistics)
