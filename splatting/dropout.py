@@ -13,6 +13,8 @@ _INVISIBLE = np.float32(-30.0)
 """A logit whose opacity is far below 1/255."""
 
 
+_DRAWS = 1 << 16
+"""Of sixteen bits each: numbers of more take twice as long to draw as all else here."""
 MOST = 0.3
 PHOTOS_WORTH = 4.0
 
@@ -35,5 +37,6 @@ def thinned(splats: Splats, share: float, generator: np.random.Generator) -> Spl
     stays below 1, and gradients by the logits need no factor.
     """
     logits = splats.logit_opacities + np.float32(-np.log1p(-share))
-    logits[generator.random(len(logits), np.float32) < share] = _INVISIBLE
+    drawn = generator.integers(0, _DRAWS, len(logits), np.uint16)
+    np.copyto(logits, _INVISIBLE, where=drawn < round(share * _DRAWS))
     return replace(splats, logit_opacities=logits)
