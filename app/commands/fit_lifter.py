@@ -234,7 +234,7 @@ def learnt_from(rigs: list[RigClips], start: SavedLifter | None) -> dict[str, An
     if start:
         found["began_with"] = {
             name: before[name]
-            for name in ("steps", "seconds", "selection", "rigs")
+            for name in ("steps", "seconds", "selection", "measured", "rigs")
             if name in before
         }
     return found

@@ -106,7 +106,8 @@ class HarmonicsStep:
     gradients are made: to write those to memory and read them again takes longer."""
 
     second: Float32[np.ndarray, "n 3"]
-    """Adam's second moments of `Splats.sh0`, before the step that it takes with these gradients."""
+    """Adam's second moments of `Splats.sh0`, before the step that it takes with these gradients;
+    `Splats.shN`, which moves in place, is one piece of memory."""
     rate: float
     step: int
     """1-based."""
@@ -138,7 +139,7 @@ def forward(
 ) -> Frame:
     """Draw `splats` with harmonics up to `degree`."""
     kernel: Kernel = splats.kernel
-    n = len(splats)
+    n, shN = len(splats), np.ascontiguousarray(splats.shN)
     packed = pack_camera(camera)
     records = work.take("records", (n, s.WIDTH))
     scales, opacities = work.take("scales", (n, 3)), work.take("opacities", (n,))
@@ -151,7 +152,7 @@ def forward(
         splats.quats,
         splats.logit_opacities,
         splats.sh0,
-        splats.shN,
+        shN,
         degree,
         packed,
         kernel.cutoff_table,
@@ -228,12 +229,15 @@ def backward(
     harmonics: bool | HarmonicsStep = True,
 ) -> Gradients:
     """Gradients of the stored parameters from those of the frame's rgb, alpha and depth; those of
-    the higher harmonics only with `harmonics`, which may be a step that they take at once."""
+    the higher harmonics only with `harmonics`, which may be a step that they take at once.
+    ValueError for such a step of harmonics that are not one piece of memory."""
     if d_alpha is not None and d_depth is None:  # loops are compiled for both and for neither
         d_depth = _zeros(work, "no_depth", frame.depth.shape)
     if d_depth is not None and d_alpha is None:
         d_alpha = _zeros(work, "no_alpha", frame.depth.shape)
     splats, kernel = frame.splats, frame.splats.kernel
+    if isinstance(harmonics, HarmonicsStep) and not splats.shN.flags.c_contiguous:
+        raise ValueError("shN moves in place: expected one piece of memory, found a strided view")
     pair_gradients = work.take("pair_gradients", (len(frame.splat_of), s.GRAD_WIDTH))
     compositing_backward.composite_backward(
         frame.records,
@@ -271,7 +275,7 @@ def backward(
         frame.scales,
         splats.quats,
         frame.opacities,
-        splats.shN,
+        np.ascontiguousarray(splats.shN),
         frame.degree,
         frame.camera,
         kernel.psi,

@@ -176,6 +176,18 @@ def test_harmonics_of_a_slope_that_is_no_number_stay() -> None:
     np.testing.assert_array_equal(splats.shN, before)
 
 
+def test_harmonics_of_any_layout_are_drawn_and_those_of_one_piece_move() -> None:
+    splats, work = splats_of("raised-cosine", 6), pipeline.Workspace()
+    strided = replace(splats, shN=splats.shN.transpose(0, 2, 1).copy().transpose(0, 2, 1))
+    black, d_rgb = np.zeros(3), np.ones((HEIGHT, WIDTH, 3), np.float32)
+    plain = pipeline.forward(pipeline.Workspace(), splats, camera(), 3, black)
+    frame = pipeline.forward(work, strided, camera(), 3, black)
+    np.testing.assert_array_equal(frame.rgb, plain.rgb)
+    move = pipeline.HarmonicsStep(np.ones_like(splats.sh0), 0.1, 1)
+    with pytest.raises(ValueError, match="one piece"):
+        pipeline.backward(work, frame, d_rgb, harmonics=move)
+
+
 def test_without_the_harmonics_all_other_gradients_are_the_same() -> None:
     splats, view = splats_of("raised-cosine", 6), camera()
     d_rgb = np.random.default_rng(1).normal(size=(HEIGHT, WIDTH, 3)).astype(np.float32)
