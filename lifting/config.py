@@ -106,8 +106,8 @@ class LiftFitConfig:
     """Decay of the averaged weights, which are what is kept."""
     seed: int = 0
     bf16: bool = False
-    """Multiply in bfloat16: half again as fast on a GPU or a processor that does it well (AMX, Zen 4
-    and later), slower on others, an Intel with AVX512-BF16 alone among them."""
+    """Multiply in bfloat16: half again as fast on a GPU or a processor that does it well (AMX, Zen
+    4 and later), slower on others, an Intel with AVX512-BF16 alone among them."""
     velocity: float = 2.0
     """Weight of the error of differences between frames."""
     bones: float = 0.2
