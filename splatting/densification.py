@@ -24,9 +24,9 @@ SPLIT_SHRINK = 0.5
 """Factor on sigma of the split axis; a half keeps the mass of two children at the parent's."""
 
 MOVED_BY_ADAM = tuple(name for name in PARAMETERS if name != "shN")
+"""The parameters that have moments: higher harmonics step without (see `cpu.harmonic_rows`)."""
 Moments = dict[str, tuple[np.ndarray, np.ndarray]]
-"""First and second moment of Adam for each parameter but the higher harmonics, which need none (see
-`cpu.harmonic_rows`), shaped as the parameter."""
+"""First and second moment of Adam for each of these, shaped as the parameter."""
 
 
 @dataclass(eq=False)

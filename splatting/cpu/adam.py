@@ -41,18 +41,16 @@ def _move(p, m, v, g, at, g_at, count, step, root):
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def move_rows(p, m, v, g, width, g_width, visible, begin, end, g_row, step, root):
+def _move_rows(p, m, v, g, width, visible, begin, end, step, root):
     """Rows `visible[begin:end]`, `width` numbers each, of the flat `p` with moments `m` and `v`, by
-    the rows of `g_width <= width` numbers from row `g_row` of the flat `g` on. `step` is the rate
-    over 1 - beta1^t, `root` one over the root of 1 - beta2^t."""
+    the rows from `begin` on of the flat `g`. `step` is the rate over 1 - beta1^t, `root` one over
+    the root of 1 - beta2^t."""
     row = begin
     while row < end:
         past = row + 1
-        if g_width == width:
-            while past < end and visible[past] == visible[past - 1] + 1:
-                past += 1
-        at, count = visible[row] * width, (past - row) * g_width
-        _move(p, m, v, g, at, (g_row + row - begin) * g_width, count, step, root)
+        while past < end and visible[past] == visible[past - 1] + 1:
+            past += 1
+        _move(p, m, v, g, visible[row] * width, row * width, (past - row) * width, step, root)
         row = past
 
 
@@ -61,8 +59,8 @@ def move_rows(p, m, v, g, width, g_width, visible, begin, end, g_row, step, root
 def adam(parameters, first, second, gradients, visible, rates, bias1, bias2):
     """One step on rows `visible (v,)`, rising, of each array `(n, k)` in the tuple `parameters`.
 
-    `first` and `second` are the moments, shaped as the parameters; `gradients` hold arrays (v, g)
-    with g <= k; `rates` has one float32 for each; `bias1` and `bias2` are 1 - beta^t.
+    `first` and `second` are the moments, shaped as the parameters; `gradients` hold arrays (v, k);
+    `rates` has one float32 for each; `bias1` and `bias2` are 1 - beta^t.
     """
     root = f32(1.0 / np.sqrt(bias2))
     total = len(visible)
@@ -70,11 +68,11 @@ def adam(parameters, first, second, gradients, visible, rates, bias1, bias2):
         begin, last = chunk * CHUNK, min((chunk + 1) * CHUNK, total)
         # parameter by parameter, not run by run: to flatten an array takes as long as a short run
         for a in range(len(parameters)):
-            width, g_width = parameters[a].shape[1], gradients[a].shape[1]
+            width = parameters[a].shape[1]
             p, g = parameters[a].reshape(-1), gradients[a].reshape(-1)
             m, v = first[a].reshape(-1), second[a].reshape(-1)
             step = rates[a] / f32(bias1)
-            move_rows(p, m, v, g, width, g_width, visible, begin, last, begin, step, root)
+            _move_rows(p, m, v, g, width, visible, begin, last, step, root)
 
 
 def bias(step: int) -> tuple[float, float]:

@@ -40,10 +40,10 @@ def turn_basis(h, higher, count, rows):
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def turn_worth(rows, count, h):
-    """Rows of what harmonics are worth, into the WEIGHT planes of `h`."""
+def turn_worth(rows, higher, count, h):
+    """Rows of what `higher` harmonics of `count` splats are worth, into WEIGHT planes of `h`."""
     for k in range(count):
-        for m in range(15):
+        for m in range(higher):
             h[sh.WEIGHT + m * CHUNK + k] = rows[k * COUNT + m]
 
 
@@ -96,7 +96,7 @@ def move(stored, at, higher, basis, k, paces):
 @njit(error_model="numpy", nogil=True, cache=True)
 def pace_of(slope, second, rate, root):
     """What a harmonic of worth 1 moves by, for the gradient `slope` of the constant one, whose
-    `second` moment so far does not know it yet; `root` as of `adam.move_rows`."""
+    `second` moment so far does not know it yet; `root` is one over the root of 1 - beta2^t."""
     if not abs(slope) <= _LARGEST:
         return f32(0)
     second = second * f32(BETA2) + slope * slope * f32(1 - BETA2)

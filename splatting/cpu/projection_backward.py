@@ -251,7 +251,7 @@ def project_backward(
             elif asked > 0:
                 hr.write_gradients(asked, basis, k, d_colour, slopes, j * 3 * asked)
         if degree > 0:
-            hr.turn_worth(worth, end - first, h)
+            hr.turn_worth(worth, higher, end - first, h)
             sh.basis_slope(degree, h, end - first)
             _along_direction(v, h, end - first)
         for j in range(first, end):

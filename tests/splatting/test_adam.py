@@ -48,16 +48,16 @@ def test_a_gradient_that_is_no_number_moves_nothing() -> None:
 
 
 def test_rows_of_any_width_and_any_gaps_move_alike() -> None:
-    """Runs of neighbours move together, and a gradient may be narrower than its parameter."""
+    """Runs of neighbours move together."""
     rng = np.random.default_rng(1)
     n = 3000
     visible = np.flatnonzero(rng.random(n) < 0.7).astype(np.int32)
-    for width, g_width in ((1, 1), (3, 3), (45, 45), (45, 9)):
+    for width in (1, 3, 4, 45):
         start = rng.normal(size=(n, width)).astype(np.float32)
-        gradient = rng.normal(size=(len(visible), g_width)).astype(np.float32)
+        gradient = rng.normal(size=(len(visible), width)).astype(np.float32)
         p, m, v = start.copy(), np.zeros_like(start), np.zeros_like(start)
         adam((p,), (m,), (v,), (gradient,), visible, np.full(1, 0.1, np.float32), *bias(1))
         expected = start.copy()
-        expected[visible, :g_width] -= 0.1 * np.sign(gradient)
+        expected[visible] -= 0.1 * np.sign(gradient)
         np.testing.assert_allclose(p, expected, atol=1e-5)
-        np.testing.assert_allclose(m[visible, :g_width], 0.1 * gradient, rtol=1e-4)
+        np.testing.assert_allclose(m[visible], 0.1 * gradient, rtol=1e-4)
